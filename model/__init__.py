@@ -1,0 +1,1 @@
+"""The core: bytes in, a Diagnosis out. No web framework, network, clock or environment."""

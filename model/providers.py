@@ -1,0 +1,71 @@
+"""Recognises who took part in a delivery: mail providers, gateways and server programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any
+
+import re2
+
+from model.resources import data_file, read_toml
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """A sender of words: ``role`` is ``mailbox``, ``gateway``, ``program`` or ``relay``.
+
+    ``hosts`` are domain suffixes of its mail servers; ``texts`` are RE2 patterns that only it writes.
+    """
+
+    id: str
+    name: str
+    role: str
+    hosts: tuple[str, ...]
+    texts: tuple[str, ...]
+
+
+class ProviderBook:
+    """All providers, found by host name or by their words."""
+
+    def __init__(self, providers: Iterable[Provider]) -> None:
+        self.by_id = {provider.id: provider for provider in providers}
+        self._by_host = {host: provider.id for provider in self.by_id.values() for host in provider.hosts}
+        self._texts = [(text, provider.id) for provider in self.by_id.values() for text in provider.texts]
+
+    def of_host(self, host: str | None) -> str | None:
+        """The provider that a host name belongs to, by its longest known suffix."""
+        labels = (host or "").lower().strip(".").split(".")
+        suffixes = (".".join(labels[start:]) for start in range(len(labels)))
+        return next((self._by_host[suffix] for suffix in suffixes if suffix in self._by_host), None)
+
+    def of_text(self, text: str) -> frozenset[str]:
+        """The providers whose words a text holds."""
+        return frozenset(self._texts[index][1] for index in self._engine.Match(text))
+
+    @cached_property
+    def _engine(self) -> Any:  # noqa: ANN401  # re2 has no type stubs
+        options = re2.Options()
+        options.case_sensitive = False
+        engine = re2.Set.SearchSet(options)
+        for text, _ in self._texts:
+            engine.Add(text)
+        engine.Compile()
+        return engine
+
+
+@cache
+def providers() -> ProviderBook:
+    """The shipped providers; read once."""
+    entries = read_toml(data_file("providers.toml"))["provider"]
+    return ProviderBook(
+        Provider(
+            id=entry["id"],
+            name=entry["name"],
+            role=entry["role"],
+            hosts=tuple(entry.get("hosts", ())),
+            texts=tuple(entry.get("texts", ())),
+        )
+        for entry in entries
+    )

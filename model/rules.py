@@ -1,0 +1,320 @@
+"""Loads the rule files, and tells which rules fire on a text, strongest first."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import re2
+
+from model.errors import RuleError
+from model.resources import Readable, data_files, read_toml
+from model.taxonomy import taxonomy
+from model.types import Action, FixOwner, Permanence, Stage, Unwrapped
+
+INNERMOST, OUTER, STATUS, NOTICE = 1.0, 0.9, 0.85, 0.8
+"""How much a rule's strength counts by the place where it matched: the innermost reply decides."""
+
+MAX_PATTERN_CHARS = 1000
+SET_MEMORY_BYTES = 256 << 20
+
+_WHEN_KEYS = {"provider", "smtp", "enhanced", "command"}
+_REQUIRED_KEYS = {"id", "category", "strength", "source", "examples"}
+_OPTIONAL_KEYS = {"text", "when", "permanence", "action", "fix_owner", "stage", "cause", "counter_examples"}
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """The conditions of a rule; an empty one always holds.
+
+    ``smtp`` may hold a class (``5xx``); ``enhanced`` an open class (``X.2.2``) or a range (``5.7.606-649``).
+    """
+
+    provider: frozenset[str] = frozenset()
+    smtp: tuple[str, ...] = ()
+    enhanced: tuple[str, ...] = ()
+    command: frozenset[str] = frozenset()
+
+    @property
+    def count(self) -> int:
+        """How many conditions there are."""
+        return sum(map(bool, (self.provider, self.smtp, self.enhanced, self.command)))
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One pattern with its meaning, its strength (0 to 1) and its proof."""
+
+    id: str
+    category: str
+    strength: float
+    source: str
+    examples: tuple[str, ...]
+    counter_examples: tuple[str, ...] = ()
+    text: str | None = None
+    when: When = When()
+    permanence: Permanence | None = None
+    action: Action | None = None
+    fix_owner: FixOwner | None = None
+    stage: Stage | None = None
+    cause: str | None = None
+    custom: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A rule that fired: the words it fired on, where they stand, and how much that weighs."""
+
+    rule: Rule
+    weight: float
+    quote: str
+    start: int | None = None
+    end: int | None = None
+
+    @property
+    def rank(self) -> tuple[bool, float, int, int, str]:
+        """The sort key: a user's own rule first, then weight, conditions, length of the quote."""
+        return (self.rule.custom, self.weight, self.rule.when.count, len(self.quote), self.rule.id)
+
+
+class RuleBook:
+    """All rules, compiled into one engine that runs in linear time."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self.rules = tuple(rules)
+        self._texts = tuple(rule for rule in self.rules if rule.text is not None)
+        self._codes = tuple(rule for rule in self.rules if rule.text is None)
+        self._patterns: dict[str, Any] = {}
+
+    def matches(
+        self, unwrapped: Unwrapped, *, parties: frozenset[str] = frozenset(), status: str | None = None
+    ) -> tuple[Match, ...]:
+        """The rules that fire on a reply, strongest first.
+
+        Args:
+            unwrapped: the reply, taken apart.
+            parties: the providers and programs that took part.
+            status: the DSN ``Status`` field, a witness weaker than the words.
+        """
+        codes = _codes_of(unwrapped, status)
+        found = [*self._text_matches(unwrapped, parties, codes), *self._code_matches(unwrapped, parties, codes)]
+        return tuple(sorted(found, key=_rank, reverse=True))
+
+    def notice_matches(self, notice: str, *, parties: frozenset[str] = frozenset()) -> tuple[Match, ...]:
+        """The rules that fire on the text meant for people; they weigh less and have no place in the reply."""
+        unwrapped = Unwrapped(text=notice, chain=(), start=0, end=len(notice))
+        found = (
+            Match(match.rule, match.weight * NOTICE, match.quote)
+            for match in self._text_matches(unwrapped, parties, ())
+        )
+        return tuple(sorted(found, key=_rank, reverse=True))
+
+    @cached_property
+    def version(self) -> str:
+        """A digest of all rules: it changes when any of them does."""
+        return hashlib.sha256(repr(self.rules).encode()).hexdigest()[:12]
+
+    def _text_matches(
+        self, unwrapped: Unwrapped, parties: frozenset[str], codes: _Codes
+    ) -> Iterator[Match]:
+        for index in self._engine.Match(unwrapped.text):
+            rule = self._texts[index]
+            if _holds(rule.when, unwrapped.command, parties, codes):
+                yield self._place(rule, unwrapped)
+
+    def _place(self, rule: Rule, unwrapped: Unwrapped) -> Match:
+        pattern = self._pattern(rule)
+        inner = pattern.search(unwrapped.text, unwrapped.start, unwrapped.end)
+        hit = inner or pattern.search(unwrapped.text)
+        weight = rule.strength * (INNERMOST if inner else OUTER)
+        return Match(rule, weight, hit.group(), hit.start(), hit.end())
+
+    def _code_matches(
+        self, unwrapped: Unwrapped, parties: frozenset[str], codes: _Codes
+    ) -> Iterator[Match]:
+        for rule in self._codes:
+            weight, quote = _code_place(rule.when, codes)
+            if quote and _holds(rule.when, unwrapped.command, parties, codes):
+                yield Match(rule, weight * rule.strength, quote)
+
+    def _pattern(self, rule: Rule) -> Any:  # noqa: ANN401  # re2 has no type stubs
+        if rule.id not in self._patterns:
+            self._patterns[rule.id] = re2.compile(rule.text, _options())
+        return self._patterns[rule.id]
+
+    @cached_property
+    def _engine(self) -> Any:  # noqa: ANN401  # re2 has no type stubs
+        engine = re2.Set.SearchSet(_options(SET_MEMORY_BYTES))
+        for rule in self._texts:
+            engine.Add(rule.text)
+        engine.Compile()
+        return engine
+
+
+_Codes = tuple[tuple[float, str, str], ...]
+"""Codes seen, decisive first: (weight of the place, reply code or '', enhanced code or '')."""
+
+
+def shipped_rules() -> tuple[Rule, ...]:
+    """The rules that come with the product."""
+    return load_rules(data_files("rules"))
+
+
+def load_rules(files: Iterable[Readable], *, custom: bool = False) -> tuple[Rule, ...]:
+    """The rules of some files.
+
+    Raises:
+        RuleError: one is wrong; names the file, the rule and the reason.
+    """
+    rules: dict[str, Rule] = {}
+    for file in files:
+        for rule in _rules_of(file, custom=custom):
+            if rule.id in rules:
+                raise RuleError(file.name, rule.id, "the id is taken already")
+            rules[rule.id] = rule
+    return tuple(rules.values())
+
+
+def _rules_of(file: Readable, *, custom: bool) -> Iterator[Rule]:
+    content = read_toml(file)
+    if set(content) - {"rule"}:
+        raise RuleError(file.name, "file", f"only [[rule]] tables are allowed, not {sorted(content)}")
+    for number, entry in enumerate(content.get("rule", []), start=1):
+        where = str(entry.get("id", f"rule {number}"))
+        try:
+            yield _rule(entry, stem=file.name.removesuffix(".toml"), custom=custom)
+        except (ValueError, TypeError, re2.error) as error:
+            raise RuleError(file.name, where, str(error)) from error
+
+
+def _rule(entry: dict[str, Any], *, stem: str, custom: bool) -> Rule:
+    _check_keys(entry, required=_REQUIRED_KEYS, optional=_OPTIONAL_KEYS)
+    _check_values(entry, stem)
+    return Rule(
+        id=entry["id"],
+        category=entry["category"],
+        strength=float(entry["strength"]),
+        source=entry["source"],
+        examples=tuple(entry["examples"]),
+        counter_examples=tuple(entry.get("counter_examples", ())),
+        text=entry.get("text"),
+        when=_when(entry.get("when", {})),
+        permanence=Permanence(entry["permanence"]) if "permanence" in entry else None,
+        action=Action(entry["action"]) if "action" in entry else None,
+        fix_owner=FixOwner(entry["fix_owner"]) if "fix_owner" in entry else None,
+        stage=Stage(entry["stage"]) if "stage" in entry else None,
+        cause=entry.get("cause"),
+        custom=custom,
+    )
+
+
+def _check_keys(entry: dict[str, Any], *, required: set[str], optional: set[str]) -> None:
+    if missing := required - set(entry):
+        raise ValueError(f"missing {', '.join(sorted(missing))}")
+    if unknown := set(entry) - required - optional:
+        allowed = ", ".join(sorted(required | optional))
+        raise ValueError(f"unknown key {', '.join(sorted(unknown))}; allowed are {allowed}")
+
+
+def _check_values(entry: dict[str, Any], stem: str) -> None:
+    if not str(entry["id"]).startswith(f"{stem}."):
+        raise ValueError(f"the id must start with the name of its file, {stem!r} and a dot")
+    if entry["category"] not in taxonomy().names:
+        raise ValueError(f"category {entry['category']!r} is not one of {', '.join(taxonomy().names)}")
+    if not 0 < float(entry["strength"]) <= 1:
+        raise ValueError(f"strength {entry['strength']} is not above 0 and at most 1")
+    if not entry["examples"] or not isinstance(entry["examples"], list):
+        raise ValueError("examples must be a list of at least one text that this rule wins")
+    if "text" not in entry and not {"smtp", "enhanced"} & set(entry.get("when", {})):
+        raise ValueError("there must be a text, or a when with smtp or enhanced")
+    _check_pattern(entry.get("text"))
+
+
+def _check_pattern(text: str | None) -> None:
+    if text is None:
+        return
+    if len(text) > MAX_PATTERN_CHARS:
+        raise ValueError(f"text has {len(text)} characters; {MAX_PATTERN_CHARS} are allowed")
+    if re2.compile(text, _options()).search("") is not None:
+        raise ValueError("text matches the empty text, and so everything")
+
+
+def _when(entry: dict[str, Any]) -> When:
+    _check_keys(entry, required=set(), optional=_WHEN_KEYS)
+    values = {key: tuple([value] if isinstance(value, str) else value) for key, value in entry.items()}
+    return When(
+        provider=frozenset(values.get("provider", ())),
+        smtp=values.get("smtp", ()),
+        enhanced=values.get("enhanced", ()),
+        command=frozenset(values.get("command", ())),
+    )
+
+
+def _codes_of(unwrapped: Unwrapped, status: str | None) -> _Codes:
+    places = [INNERMOST, *[OUTER] * len(unwrapped.chain)]
+    replies = zip(places, reversed(unwrapped.chain), strict=False)
+    codes = [(place, str(reply.smtp or ""), reply.enhanced or "") for place, reply in replies]
+    return (*codes, (STATUS, "", status)) if status else tuple(codes)
+
+
+def _holds(when: When, command: str | None, parties: frozenset[str], codes: _Codes) -> bool:
+    if when.provider and not when.provider & parties:
+        return False
+    if when.command and command not in when.command:
+        return False
+    if when.smtp and not any(_is_smtp(pattern, smtp) for pattern in when.smtp for _, smtp, _ in codes):
+        return False
+    return not when.enhanced or any(
+        _is_enhanced(pattern, enhanced) for pattern in when.enhanced for _, _, enhanced in codes
+    )
+
+
+def _code_place(when: When, codes: _Codes) -> tuple[float, str]:
+    for place, smtp, enhanced in codes:
+        if any(_is_enhanced(pattern, enhanced) for pattern in when.enhanced):
+            return place, enhanced
+        if not when.enhanced and any(_is_smtp(pattern, smtp) for pattern in when.smtp):
+            return place, smtp
+    return 0.0, ""
+
+
+def _is_smtp(pattern: str, smtp: str) -> bool:
+    """Whether a reply code is meant: ``5xx`` means any of its class.
+
+    >>> _is_smtp("5xx", "550"), _is_smtp("421", "450")
+    (True, False)
+    """
+    return smtp != "" and (pattern == smtp or pattern == smtp[0] + "xx")
+
+
+def _is_enhanced(pattern: str, enhanced: str) -> bool:
+    """Whether an enhanced code is meant: exact, an open class, or a range of details.
+
+    >>> _is_enhanced("X.2.2", "4.2.2"), _is_enhanced("5.7.606-649", "5.7.611"), _is_enhanced("5.1.1", "5.1.10")
+    (True, True, False)
+    """
+    if enhanced == "":
+        return False
+    if pattern.startswith("X."):
+        pattern = enhanced[0] + pattern[1:]
+    first, dash, last = pattern.partition("-")
+    if not dash:
+        return pattern == enhanced
+    head, _, low = first.rpartition(".")
+    prefix, _, detail = enhanced.rpartition(".")
+    return prefix == head and int(low) <= int(detail) <= int(last)
+
+
+def _options(max_mem: int = 8 << 20) -> Any:  # noqa: ANN401  # re2 has no type stubs
+    options = re2.Options()
+    options.case_sensitive = False
+    options.log_errors = False
+    options.max_mem = max_mem
+    return options
+
+
+def _rank(match: Match) -> tuple[bool, float, int, int, str]:
+    return match.rank
