@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Any
 
-import re2
-
+from model.patterns import PatternSet, compiled_set
 from model.resources import data_file, read_toml
 
 
@@ -42,17 +40,11 @@ class ProviderBook:
 
     def of_text(self, text: str) -> frozenset[str]:
         """The providers whose words a text holds."""
-        return frozenset(self._texts[index][1] for index in self._engine.Match(text))
+        return frozenset(self._texts[index][1] for index in self._engine.hits(text))
 
     @cached_property
-    def _engine(self) -> Any:  # noqa: ANN401  # re2 has no type stubs
-        options = re2.Options()
-        options.case_sensitive = False
-        engine = re2.Set.SearchSet(options)
-        for text, _ in self._texts:
-            engine.Add(text)
-        engine.Compile()
-        return engine
+    def _engine(self) -> PatternSet:
+        return compiled_set(text for text, _ in self._texts)
 
 
 @cache

@@ -11,6 +11,7 @@ from typing import Any
 import re2
 
 from model.errors import RuleError
+from model.patterns import PatternSet, compiled, compiled_set
 from model.resources import Readable, data_files, read_toml
 from model.taxonomy import taxonomy
 from model.types import Action, FixOwner, Permanence, Stage, Unwrapped
@@ -19,7 +20,6 @@ INNERMOST, OUTER, STATUS, NOTICE = 1.0, 0.9, 0.85, 0.8
 """How much a rule's strength counts by the place where it matched: the innermost reply decides."""
 
 MAX_PATTERN_CHARS = 1000
-SET_MEMORY_BYTES = 256 << 20
 
 _WHEN_KEYS = {"provider", "smtp", "enhanced", "command"}
 _REQUIRED_KEYS = {"id", "category", "strength", "source", "examples"}
@@ -100,11 +100,14 @@ class RuleBook:
             status: the DSN ``Status`` field, a witness weaker than the words.
         """
         codes = _codes_of(unwrapped, status)
-        found = [*self._text_matches(unwrapped, parties, codes), *self._code_matches(unwrapped, parties, codes)]
+        found = [
+            *self._text_matches(unwrapped, parties, codes),
+            *self._code_matches(unwrapped, parties, codes),
+        ]
         return tuple(sorted(found, key=_rank, reverse=True))
 
     def notice_matches(self, notice: str, *, parties: frozenset[str] = frozenset()) -> tuple[Match, ...]:
-        """The rules that fire on the text meant for people; they weigh less and have no place in the reply."""
+        """The rules that fire on the text meant for people; they weigh less and have no place."""
         unwrapped = Unwrapped(text=notice, chain=(), start=0, end=len(notice))
         found = (
             Match(match.rule, match.weight * NOTICE, match.quote)
@@ -117,10 +120,8 @@ class RuleBook:
         """A digest of all rules: it changes when any of them does."""
         return hashlib.sha256(repr(self.rules).encode()).hexdigest()[:12]
 
-    def _text_matches(
-        self, unwrapped: Unwrapped, parties: frozenset[str], codes: _Codes
-    ) -> Iterator[Match]:
-        for index in self._engine.Match(unwrapped.text):
+    def _text_matches(self, unwrapped: Unwrapped, parties: frozenset[str], codes: _Codes) -> Iterator[Match]:
+        for index in self._engine.hits(unwrapped.text):
             rule = self._texts[index]
             if _holds(rule.when, unwrapped.command, parties, codes):
                 yield self._place(rule, unwrapped)
@@ -132,9 +133,7 @@ class RuleBook:
         weight = rule.strength * (INNERMOST if inner else OUTER)
         return Match(rule, weight, hit.group(), hit.start(), hit.end())
 
-    def _code_matches(
-        self, unwrapped: Unwrapped, parties: frozenset[str], codes: _Codes
-    ) -> Iterator[Match]:
+    def _code_matches(self, unwrapped: Unwrapped, parties: frozenset[str], codes: _Codes) -> Iterator[Match]:
         for rule in self._codes:
             weight, quote = _code_place(rule.when, codes)
             if quote and _holds(rule.when, unwrapped.command, parties, codes):
@@ -142,16 +141,12 @@ class RuleBook:
 
     def _pattern(self, rule: Rule) -> Any:  # noqa: ANN401  # re2 has no type stubs
         if rule.id not in self._patterns:
-            self._patterns[rule.id] = re2.compile(rule.text, _options())
+            self._patterns[rule.id] = compiled(rule.text or "")
         return self._patterns[rule.id]
 
     @cached_property
-    def _engine(self) -> Any:  # noqa: ANN401  # re2 has no type stubs
-        engine = re2.Set.SearchSet(_options(SET_MEMORY_BYTES))
-        for rule in self._texts:
-            engine.Add(rule.text)
-        engine.Compile()
-        return engine
+    def _engine(self) -> PatternSet:
+        return compiled_set(rule.text or "" for rule in self._texts)
 
 
 _Codes = tuple[tuple[float, str, str], ...]
@@ -238,7 +233,7 @@ def _check_pattern(text: str | None) -> None:
         return
     if len(text) > MAX_PATTERN_CHARS:
         raise ValueError(f"text has {len(text)} characters; {MAX_PATTERN_CHARS} are allowed")
-    if re2.compile(text, _options()).search("") is not None:
+    if compiled(text).search("") is not None:
         raise ValueError("text matches the empty text, and so everything")
 
 
@@ -268,13 +263,13 @@ def _holds(when: When, command: str | None, parties: frozenset[str], codes: _Cod
     if when.smtp and not any(_is_smtp(pattern, smtp) for pattern in when.smtp for _, smtp, _ in codes):
         return False
     return not when.enhanced or any(
-        _is_enhanced(pattern, enhanced) for pattern in when.enhanced for _, _, enhanced in codes
+        covers_enhanced(pattern, enhanced) for pattern in when.enhanced for _, _, enhanced in codes
     )
 
 
 def _code_place(when: When, codes: _Codes) -> tuple[float, str]:
     for place, smtp, enhanced in codes:
-        if any(_is_enhanced(pattern, enhanced) for pattern in when.enhanced):
+        if any(covers_enhanced(pattern, enhanced) for pattern in when.enhanced):
             return place, enhanced
         if not when.enhanced and any(_is_smtp(pattern, smtp) for pattern in when.smtp):
             return place, smtp
@@ -290,11 +285,13 @@ def _is_smtp(pattern: str, smtp: str) -> bool:
     return smtp != "" and (pattern == smtp or pattern == smtp[0] + "xx")
 
 
-def _is_enhanced(pattern: str, enhanced: str) -> bool:
+def covers_enhanced(pattern: str, enhanced: str) -> bool:
     """Whether an enhanced code is meant: exact, an open class, or a range of details.
 
-    >>> _is_enhanced("X.2.2", "4.2.2"), _is_enhanced("5.7.606-649", "5.7.611"), _is_enhanced("5.1.1", "5.1.10")
-    (True, True, False)
+    >>> covers_enhanced("X.2.2", "4.2.2"), covers_enhanced("5.7.606-649", "5.7.611")
+    (True, True)
+    >>> covers_enhanced("5.1.1", "5.1.10")
+    False
     """
     if enhanced == "":
         return False
@@ -305,15 +302,7 @@ def _is_enhanced(pattern: str, enhanced: str) -> bool:
         return pattern == enhanced
     head, _, low = first.rpartition(".")
     prefix, _, detail = enhanced.rpartition(".")
-    return prefix == head and int(low) <= int(detail) <= int(last)
-
-
-def _options(max_mem: int = 8 << 20) -> Any:  # noqa: ANN401  # re2 has no type stubs
-    options = re2.Options()
-    options.case_sensitive = False
-    options.log_errors = False
-    options.max_mem = max_mem
-    return options
+    return prefix == head and int(low) <= int(detail) <= int(last.rpartition(".")[2])
 
 
 def _rank(match: Match) -> tuple[bool, float, int, int, str]:

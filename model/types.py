@@ -19,6 +19,15 @@ class Kind(StrEnum):
     NOT_NDR = "not_ndr"
 
 
+class Form(StrEnum):
+    """In which form a piece of evidence was handed in."""
+
+    AUTO = "auto"
+    MESSAGE = "message"
+    TEXT = "text"
+    MSG = "msg"
+
+
 class Permanence(StrEnum):
     """Whether the same mail would pass later, unchanged."""
 
@@ -111,8 +120,8 @@ class Unwrapped:
 class Failure:
     """One recipient of a report, as the report tells it: nothing is judged yet.
 
-    ``diagnostic`` is the most telling text about this recipient, as given;
-    ``status`` is the DSN ``Status`` field, which may disagree with the diagnostic.
+    ``diagnostic`` is the ``Diagnostic-Code`` field; ``status`` the ``Status`` field, which may disagree
+    with it; ``reason`` the notice's words about this recipient.
     """
 
     address: str | None
@@ -120,6 +129,7 @@ class Failure:
     action: str | None = None
     status: str | None = None
     diagnostic: str = ""
+    reason: str = ""
     remote_mta: str | None = None
 
 
@@ -127,7 +137,8 @@ class Failure:
 class Report:
     """A non-delivery report after parsing: who failed, in whose words.
 
-    ``notice`` is the text meant for people, without the returned message.
+    ``notice`` is the text meant for people, without the returned message. A ``is_bare_text`` has nothing
+    about it that says what kind of message it is.
     """
 
     kind: Kind
@@ -139,6 +150,7 @@ class Report:
     software: str | None = None
     original_message_id: str | None = None
     original_seen: bool = False
+    is_bare_text: bool = False
     warnings: tuple[str, ...] = ()
 
 

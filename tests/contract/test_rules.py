@@ -2,7 +2,7 @@
 
 import pytest
 
-from model.parse.smtp_reply import unwrap
+from model.reply import unwrap
 from model.providers import providers
 from model.rules import Match, Rule, RuleBook, shipped_rules
 

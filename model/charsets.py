@@ -1,0 +1,132 @@
+"""Turns bytes into text, whatever charset their label claims; never fails."""
+
+from __future__ import annotations
+
+import re
+from email.errors import HeaderParseError
+from email.header import decode_header
+
+_ALIASES = {
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "x-gbk": "gb18030",
+    "hz-gb-2312": "hz",
+    "shift_jis": "cp932",
+    "shift-jis": "cp932",
+    "x-sjis": "cp932",
+    "ks_c_5601-1987": "cp949",
+    "euc-kr": "cp949",
+    "big5": "big5hkscs",
+    "iso-8859-1": "cp1252",
+    "us-ascii": "utf-8",
+    "ascii": "utf-8",
+    "unicode-1-1-utf-7": "utf-7",
+    "x-unknown": "utf-8",
+    "unknown-8bit": "utf-8",
+}
+"""Labels as mail uses them, and the codec that reads all that is sent under them."""
+
+_REFUSED = {
+    "idna",
+    "punycode",
+    "unicode-escape",
+    "unicode_escape",
+    "raw-unicode-escape",
+    "raw_unicode_escape",
+}
+"""Codecs of Python that are no charsets of mail, and some of which a long text would stall."""
+
+_GUESSES = ("gb18030", "big5hkscs", "cp932", "koi8-r", "cp1251")
+_SAMPLE_BYTES = 4096
+_MIN_PLAUSIBLE = 0.8
+
+
+def decode(raw: bytes, charset: str | None = None) -> str:
+    r"""The text of some bytes: by the label, else UTF-8, else the most plausible charset.
+
+    >>> decode("收件人不存在".encode("gbk"), "utf-8"), decode(b"caf\xe9")
+    ('收件人不存在', 'café')
+    """
+    label = (charset or "utf-8").strip("\"' ").lower()
+    if b"\x1b$" in raw or b"\x1b(" in raw:
+        return raw.decode("iso2022_jp_2", "replace")
+    for codec in (_ALIASES.get(label, label), "utf-8"):
+        text = _strict(raw, codec)
+        if text is not None and not (codec == "cp1252" and _looks_multibyte(raw)):
+            return text
+    return _guess(raw)
+
+
+def decode_words(value: object) -> str:
+    """A header value with its RFC 2047 encoded words decoded and its folding removed.
+
+    >>> decode_words("=?gb2312?B?z7XNs83L0MU=?= (notice)")
+    '系统退信 (notice)'
+    """
+    folded = " ".join(str(value).split())
+    try:
+        pieces = decode_header(folded) if "=?" in folded else [(folded, None)]
+    except (HeaderParseError, ValueError):
+        return folded
+    return "".join(piece if isinstance(piece, str) else decode(piece, charset) for piece, charset in pieces)
+
+
+def _strict(raw: bytes, codec: str) -> str | None:
+    if codec in _REFUSED:
+        return None
+    try:
+        return raw.decode(codec)
+    except (UnicodeError, LookupError, ValueError):
+        return None
+
+
+def _looks_multibyte(raw: bytes) -> bool:
+    """Whether bytes labelled Latin are more likely UTF-8, Chinese, Japanese or Cyrillic."""
+    sample = raw[:_SAMPLE_BYTES]
+    high = sum(byte >= 0x80 for byte in sample)
+    if high == 0:
+        return False
+    return _strict(sample, "utf-8") is not None or (high >= 0.3 * len(sample.strip()) and high >= 8)
+
+
+def _guess(raw: bytes) -> str:
+    if _is_latin(raw[:_SAMPLE_BYTES]):
+        return raw.decode("cp1252", "replace")
+    scored = [(_plausible(raw[:_SAMPLE_BYTES].decode(codec, "replace")), codec) for codec in _GUESSES]
+    best, codec = max(scored, key=lambda pair: pair[0])
+    return raw.decode(codec if best >= _MIN_PLAUSIBLE else "cp1252", "replace")
+
+
+def _is_latin(sample: bytes) -> bool:
+    """Whether the high bytes stand alone between ASCII letters, as accents do, and not in runs."""
+    runs = re.findall(rb"[\x80-\xff]+", sample)
+    return bool(runs) and sum(map(len, runs)) < 1.6 * len(runs)
+
+
+def _plausible(text: str) -> float:
+    """The share of non-ASCII characters that everyday text of those charsets uses."""
+    foreign = [char for char in text if char >= "\x80"]
+    if not foreign:
+        return 1.0
+    return sum(_weight(char) for char in foreign) / len(foreign)
+
+
+def _weight(char: str) -> float:
+    if "\u3040" <= char <= "\u30ff" or "\u3000" <= char <= "\u3002" or "\uff01" <= char <= "\uff5e":
+        return 1.0
+    if "\u0430" <= char <= "\u044f":
+        return 1.0
+    if "\u0410" <= char <= "\u042f":
+        return 0.6
+    return _han_weight(char)
+
+
+def _han_weight(char: str) -> float:
+    """Level 1 of GB 2312 holds the everyday characters; their lead bytes run from B0 to D7."""
+    if not "\u4e00" <= char <= "\u9fff":
+        return 0.0
+    encoded = char.encode("gb2312", "ignore")
+    if encoded and 0xB0 <= encoded[0] <= 0xD7:
+        return 1.0
+    traditional = char.encode("big5", "ignore")
+    return 0.95 if traditional and 0xA4 <= traditional[0] <= 0xC6 else 0.3

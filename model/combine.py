@@ -1,0 +1,216 @@
+"""The verdict: one category with an honest confidence, from rules and prediction together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from model.rules import Match
+from model.taxonomy import BY_CODE, UNKNOWN, taxonomy
+from model.types import (
+    Action,
+    Candidate,
+    Evidence,
+    FixOwner,
+    Kind,
+    Permanence,
+    Prediction,
+    Stage,
+    Unwrapped,
+    Verdict,
+)
+
+UNKNOWN_BELOW = 0.3
+"""Under this confidence the answer is ``unknown``, with candidates."""
+
+NARROW_ENOUGH = 0.7
+"""A narrower category wins over a broad one when it has at least this share of its weight."""
+
+MAX_ALTERNATIVES = 3
+MAX_EVIDENCE = 8
+_KIND_CATEGORIES = {
+    Kind.SUCCESS: ("delivery_notice", 0.97),
+    Kind.AUTO_REPLY: ("auto_reply", 0.95),
+    Kind.COMPLAINT: ("complaint", 0.97),
+    Kind.NOT_NDR: (UNKNOWN, 0.9),
+}
+_IMPOSSIBLE = {
+    Kind.BOUNCE: {"delivery_delayed", "delivery_notice", "auto_reply", "complaint"},
+    Kind.DELAY: {"message_expired", "delivery_notice", "auto_reply", "complaint"},
+}
+_STAGE_BY_COMMAND = {"CONNECT": Stage.CONNECTION, "STARTTLS": Stage.CONNECTION}
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What else bears on the verdict for one recipient."""
+
+    kind: Kind
+    kind_reason: str
+    unwrapped: Unwrapped
+    status: str | None = None
+    original_seen: bool = False
+    gave_up: bool = False
+
+
+def combine(matches: Iterable[Match], facts: Facts, *, prediction: Prediction | None = None) -> Verdict:
+    """The verdict on one recipient.
+
+    Args:
+        matches: the rules that fired, strongest first.
+        facts: the kind of message and what else bears on the axes.
+        prediction: what the classifier says, if there is one.
+    """
+    if facts.kind in _KIND_CATEGORIES:
+        category, confidence = _KIND_CATEGORIES[facts.kind]
+        return _verdict(category, confidence, (), facts, evidence=(_kind_evidence(facts, confidence),))
+    possible = tuple(match for match in matches if match.rule.category not in _IMPOSSIBLE[facts.kind])
+    weights = _weights(possible, prediction)
+    if not weights:
+        return _undecided({}, facts, possible)
+    top = _top(possible, weights)
+    confidence = _confidence(top, weights)
+    if confidence < UNKNOWN_BELOW:
+        return _undecided(weights, facts, possible)
+    return _verdict(top, confidence, possible, facts, weights=weights)
+
+
+def _weights(matches: tuple[Match, ...], prediction: Prediction | None) -> dict[str, float]:
+    """The best weight a category has, from rules and prediction."""
+    weights: dict[str, float] = {}
+    for candidate in prediction.candidates if prediction else ():
+        weights[candidate.category] = candidate.confidence
+    for match in matches:
+        weights[match.rule.category] = max(match.weight, weights.get(match.rule.category, 0.0))
+    return weights
+
+
+def _top(matches: tuple[Match, ...], weights: Mapping[str, float]) -> str:
+    """The category that wins: a user's own rule, else the narrowest of the strong ones."""
+    if matches and matches[0].rule.custom:
+        return matches[0].rule.category
+    ranked = sorted(weights, key=lambda name: weights[name], reverse=True)
+    if not taxonomy()[ranked[0]].broad:
+        return ranked[0]
+    enough = weights[ranked[0]] * NARROW_ENOUGH
+    narrow = (name for name in ranked if not taxonomy()[name].broad and weights[name] >= enough)
+    return next(narrow, ranked[0])
+
+
+def _confidence(top: str, weights: Mapping[str, float]) -> float:
+    """The weight, lowered by the strongest rival: a tie is not certainty.
+
+    A broad rival does not contradict a narrow category; it only says less.
+    """
+    own = weights[top]
+    rivals = [weights[name] for name in weights if name != top and not taxonomy()[name].broad]
+    rival = max(rivals, default=0.0)
+    return own * own**4 / (own**4 + rival**4)
+
+
+def _undecided(weights: Mapping[str, float], facts: Facts, matches: tuple[Match, ...]) -> Verdict:
+    """No honest category: a delay stays a delay, anything else is unknown with its candidates."""
+    if facts.kind is Kind.DELAY:
+        return _verdict("delivery_delayed", 0.85, (), facts, evidence=(_kind_evidence(facts, 0.85),))
+    confidence = 1.0 - max(weights.values(), default=0.0)
+    return _verdict(UNKNOWN, confidence, matches, facts, weights={**weights, UNKNOWN: confidence})
+
+
+def _verdict(
+    category: str,
+    confidence: float,
+    matches: tuple[Match, ...],
+    facts: Facts,
+    *,
+    weights: Mapping[str, float] | None = None,
+    evidence: tuple[Evidence, ...] | None = None,
+) -> Verdict:
+    own = next((match for match in matches if match.rule.category == category), None)
+    permanence = _permanence(category, own, facts)
+    return Verdict(
+        category=category,
+        confidence=round(confidence, 4),
+        permanence=permanence,
+        action=_action(category, own, permanence, facts),
+        fix_owner=_fix_owner(category, own),
+        stage=_stage(category, own, facts),
+        decided_by=_decided_by(category, own, weights or {}),
+        evidence=evidence if evidence is not None else _evidence(category, matches),
+        alternatives=_alternatives(category, confidence, weights or {}),
+        cause=own.rule.cause if own else None,
+    )
+
+
+def _permanence(category: str, own: Match | None, facts: Facts) -> Permanence:
+    """By what the mail system did, else by the rule, else by category, else by the first digit."""
+    if facts.kind is Kind.DELAY:
+        return Permanence.TEMPORARY
+    if facts.gave_up and taxonomy()[category].permanence != Permanence.UNKNOWN:
+        return Permanence.PERMANENT
+    if own is not None and own.rule.permanence is not None:
+        return own.rule.permanence
+    usual = taxonomy()[category].permanence
+    return _by_digit(facts) if usual == BY_CODE else Permanence(usual)
+
+
+def _by_digit(facts: Facts) -> Permanence:
+    reply = facts.unwrapped.innermost if facts.unwrapped.chain else None
+    code = (reply and (str(reply.smtp or "") or reply.enhanced)) or facts.status or ""
+    return {"4": Permanence.TEMPORARY, "5": Permanence.PERMANENT}.get(code[:1], Permanence.UNKNOWN)
+
+
+def _action(category: str, own: Match | None, permanence: Permanence, facts: Facts) -> Action:
+    """The rule's or the category's, within two limits.
+
+    An address is only dropped when the report shows the message that was sent; nothing permanent is retried.
+    """
+    action = own.rule.action if own and own.rule.action else taxonomy()[category].action
+    if action is Action.SUPPRESS and facts.kind is Kind.BOUNCE and not facts.original_seen:
+        return Action.FIX_RECIPIENT
+    if action is Action.RETRY and permanence is Permanence.PERMANENT:
+        return Action.REVIEW
+    return action
+
+
+def _fix_owner(category: str, own: Match | None) -> FixOwner:
+    return own.rule.fix_owner if own and own.rule.fix_owner else taxonomy()[category].fix_owner
+
+
+def _stage(category: str, own: Match | None, facts: Facts) -> Stage:
+    if own and own.rule.stage:
+        return own.rule.stage
+    usual = taxonomy()[category].stage
+    by_command = _STAGE_BY_COMMAND.get(facts.unwrapped.command or "")
+    return by_command or Stage.UNKNOWN if usual is Stage.UNKNOWN else usual
+
+
+def _decided_by(category: str, own: Match | None, weights: Mapping[str, float]) -> str:
+    """Who decided: ``rule``, ``model``, ``both`` or ``none``."""
+    if category == UNKNOWN and own is None:
+        return "none"
+    if own is None:
+        return "model" if category in weights else "rule"
+    return "rule"
+
+
+def _evidence(category: str, matches: tuple[Match, ...]) -> tuple[Evidence, ...]:
+    """The matches that speak for the category first, then those against it."""
+    ordered = sorted(matches, key=lambda match: (match.rule.category != category, -match.weight))
+    return tuple(
+        Evidence("rule", match.quote, round(match.weight, 4), match.rule.id, match.start, match.end)
+        for match in ordered[:MAX_EVIDENCE]
+    )
+
+
+def _kind_evidence(facts: Facts, weight: float) -> Evidence:
+    return Evidence("kind", facts.kind_reason, weight)
+
+
+def _alternatives(category: str, confidence: float, weights: Mapping[str, float]) -> tuple[Candidate, ...]:
+    """The other categories, sharing what confidence the winner leaves; for unknown, their own weights."""
+    ranked = sorted(((weight, name) for name, weight in weights.items() if name != category), reverse=True)
+    ranked = ranked[:MAX_ALTERNATIVES]
+    total = sum(weight for weight, _ in ranked)
+    left = 1.0 if category == UNKNOWN else 1.0 - confidence
+    share = min(1.0, left / total) if total else 0.0
+    return tuple(Candidate(name, round(weight * share, 4)) for weight, name in ranked)

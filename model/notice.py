@@ -1,0 +1,172 @@
+"""Reads notices written for people: who failed, in whose words, where the returned message starts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from model.patterns import PatternSet, compiled, compiled_set
+from model.resources import data_file, read_toml
+
+MAX_LINES = 3000
+MAX_LINE_CHARS = 1000
+MAX_RECIPIENTS = 500
+_LOCAL = r"[a-z0-9.!#$%&'*+/=?^_{|}~\x80-\x{10ffff}-]{1,100}|\"[^\"@]{1,64}\""
+_DOMAIN = r"[a-z0-9\x80-\x{10ffff}](?:[a-z0-9.\x80-\x{10ffff}_-]{0,250}[a-z0-9\x80-\x{10ffff}])?"
+_ADDR = f"((?:{_LOCAL})@{_DOMAIN})"
+_ANY_ADDRESS = compiled(_ADDR)
+_SYSTEM = re.compile(r"^(?:mailer-?daemon|postmaster|post_master|abuse|no-?reply)@", re.I)
+_HEADER_LINE = re.compile(
+    r"^>?\s?(?:Received|Return-Path|Message-Id|MIME-Version|From|To|Date|Subject|X-[\w-]+|Content-Type):",
+    re.I,
+)
+_STRONG_HEADER = re.compile(r"^>?\s?(?:Received|Return-Path|Message-Id|MIME-Version):", re.I)
+_HEADERS_IN_A_ROW = 3
+_REASON_LINES = 12
+UNEXPLAINED = 3
+"""The rank of an address that stands somewhere in the text, in no line that explains it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """The words meant for people, and the message that came back below them."""
+
+    text: str
+    returned: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A failed recipient in a notice, with the words about it.
+
+    ``rank`` is 1 for a line of its own, 2 for a sentence, 3 for anywhere, and more where it can
+    hardly have failed.
+    """
+
+    address: str
+    reason: str
+    rank: int
+
+
+def split_returned(text: str) -> Notice:
+    """Parts a notice from the message that came back, by its marker or by its header block."""
+    lines = _bounded(text)
+    for number, line in enumerate(lines):
+        if _returned_engine().hits(line) and number > 0:
+            return Notice("\n".join(lines[:number]), "\n".join(lines[number + 1 :]))
+        if number > 0 and _starts_headers(lines, number):
+            return Notice("\n".join(lines[:number]), "\n".join(lines[number:]))
+    return Notice("\n".join(lines), "")
+
+
+def mentions(text: str, *, excluded: Iterable[str] = ()) -> tuple[Mention, ...]:
+    """The failed recipients that a notice names, the surest kind of line only.
+
+    Args:
+        text: the notice without the returned message.
+        excluded: addresses that cannot have failed: the sender, the reporting system.
+    """
+    lines = _bounded(text)
+    shunned = {address.lower() for address in excluded}
+    found = [hit for hit in _hits(lines, shunned) if not _SYSTEM.match(hit[1])]
+    best = min((rank for _, _, rank in found), default=0)
+    kept = {address.lower(): (number, address) for number, address, rank in reversed(found) if rank == best}
+    starts = {number for number, _ in kept.values()}
+    ordered = sorted(kept.values())[:MAX_RECIPIENTS]
+    return tuple(
+        Mention(address, _reason(lines, number, address, starts), best) for number, address in ordered
+    )
+
+
+def addresses(text: str) -> tuple[str, ...]:
+    """All addresses in a text, in order, each once.
+
+    >>> addresses("To: <user@example.com>, ops@example.net")
+    ('user@example.com', 'ops@example.net')
+    """
+    return tuple(dict.fromkeys(hit.group(1).strip(".'") for hit in _ANY_ADDRESS.finditer(text)))
+
+
+def _bounded(text: str) -> list[str]:
+    unix = text.replace("\r\n", "\n").replace("\r", "\n")
+    return [line[:MAX_LINE_CHARS].rstrip() for line in unix.split("\n", MAX_LINES)[:MAX_LINES]]
+
+
+def _starts_headers(lines: list[str], number: int) -> bool:
+    if not _STRONG_HEADER.match(lines[number]):
+        return False
+    following = [line for line in lines[number : number + 8] if line[:1] not in (" ", "\t")]
+    return sum(bool(_HEADER_LINE.match(line)) for line in following) >= _HEADERS_IN_A_ROW
+
+
+def _hits(lines: list[str], shunned: set[str]) -> Iterator[tuple[int, str, int]]:
+    """(line number, address, rank) of each address; a shunned one counts only for want of others."""
+    for number, line in enumerate(lines):
+        if "@" not in line:
+            continue
+        hits = ((pattern.search(line), rank) for pattern, rank in _recipient_patterns())
+        hit, rank = next(((hit, rank) for hit, rank in hits if hit), (None, UNEXPLAINED))
+        found = (hit.group(1).strip(".'"),) if hit else addresses(line)
+        for address in found:
+            is_shunned = address.lower() in shunned
+            if not (is_shunned and hit is None) and "message-id" not in line.lower():
+                yield number, address, rank + UNEXPLAINED * is_shunned
+
+
+def _reason(lines: list[str], number: int, address: str, starts: set[int]) -> str:
+    """The words about one recipient: its line, its paragraph or else the next, and the transcript."""
+    own = lines[number]
+    paragraph = list(_paragraph(lines, number + 1, starts))
+    if not paragraph and not _has_words(own, address):
+        following = next((n for n in range(number + 1, len(lines)) if lines[n].strip()), len(lines))
+        paragraph = list(_paragraph(lines, following, starts))
+    transcript = _transcript(lines, address if len(starts) > 1 else None)
+    return "\n".join([own, *paragraph, *transcript])
+
+
+def _has_words(line: str, address: str) -> bool:
+    return len(line.replace(address, "").strip(" <>:;,.\t\"'()[]-*")) > 3
+
+
+def _paragraph(lines: list[str], number: int, starts: set[int]) -> Iterator[str]:
+    for line_number in range(number, min(number + _REASON_LINES, len(lines))):
+        if not lines[line_number].strip() or line_number in starts:
+            return
+        yield lines[line_number]
+
+
+def _transcript(lines: list[str], address: str | None) -> list[str]:
+    """The session's lines below a transcript heading; with an address, those of its own commands only."""
+    start = next((n for n, line in enumerate(lines) if _transcript_engine().hits(line)), None)
+    if start is None:
+        return []
+    session = [line for line in lines[start + 1 :] if line.strip()][:40]
+    if address is None:
+        return session
+    kept: list[str] = []
+    own = False
+    for line in session:
+        mentioned = address.lower() in line.lower()
+        own = mentioned or (own and line.startswith("<<<"))
+        if own:
+            kept.append(line)
+    return kept
+
+
+@cache
+def _recipient_patterns() -> tuple[tuple[Any, int], ...]:
+    entries = read_toml(data_file("layouts.toml"))["recipient"]
+    return tuple((compiled(entry["text"].replace("{addr}", _ADDR)), entry["rank"]) for entry in entries)
+
+
+@cache
+def _returned_engine() -> PatternSet:
+    return compiled_set(entry["text"] for entry in read_toml(data_file("layouts.toml"))["returned"])
+
+
+@cache
+def _transcript_engine() -> PatternSet:
+    return compiled_set(entry["text"] for entry in read_toml(data_file("layouts.toml"))["transcript"])

@@ -1,0 +1,216 @@
+"""From bytes to a Diagnosis: the whole story."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from model.combine import Facts, combine
+from model.errors import EmptyEvidence, TooLarge
+from model.knowledge import knowledge
+from model.languages import LANGUAGES
+from model.parse import parse
+from model.providers import ProviderBook, providers
+from model.reply import MAX_REPLY_CHARS, readable, unwrap
+from model.resources import disk_files
+from model.rules import Match, RuleBook, load_rules, shipped_rules
+from model.taxonomy import UNKNOWN, taxonomy
+from model.types import (
+    Diagnosis,
+    Failure,
+    Form,
+    Kind,
+    Predict,
+    RecipientDiagnosis,
+    Report,
+    Route,
+    Unwrapped,
+)
+
+MAX_RAW_BYTES = 64 << 20
+SURE = 0.85
+"""From this weight on a match in the reply needs no help from the notice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnoser:
+    """Rules, providers and, where there is one, the classifier, ready to diagnose."""
+
+    rules: RuleBook
+    providers: ProviderBook
+    predict: Predict | None = None
+    model_version: str | None = None
+
+    @property
+    def rules_version(self) -> str:
+        """A digest of the rules in use."""
+        return self.rules.version
+
+    def diagnose(self, raw: bytes, *, form: Form = Form.AUTO, language: str = LANGUAGES[0]) -> Diagnosis:
+        """What a non-delivery report says: why, where it stopped, who can mend it, what next.
+
+        Args:
+            raw: the evidence as it came, any bytes.
+            form: what it is, where the caller knows.
+            language: the language of titles, summaries, causes, checks and fixes.
+
+        Raises:
+            EmptyEvidence: there is nothing in it.
+            TooLarge: it is larger than 64 MiB.
+            EvidenceError: it is not what ``form`` says.
+        """
+        _check(raw)
+        report = self._settled(parse(raw, form))
+        recipients = tuple(self._recipient(failure, report, language) for failure in _failures(report))
+        return Diagnosis(
+            id=self._id(raw),
+            kind=report.kind,
+            lead=max(recipients, key=_severity),
+            recipients=recipients if report.failures else (),
+            report=report,
+            route=Route(),
+            language=language,
+            taxonomy_version=taxonomy().version,
+            rules_version=self.rules_version,
+            model_version=self.model_version,
+            warnings=report.warnings,
+        )
+
+    def _recipient(self, failure: Failure, report: Report, language: str) -> RecipientDiagnosis:
+        unwrapped = unwrap(failure.diagnostic or failure.reason or report.notice)
+        parties = self._parties(failure, report, unwrapped)
+        matches = self._matches(failure, report, unwrapped, parties)
+        prediction = self.predict(unwrapped, parties) if self.predict else None
+        verdict = combine(matches, _facts(failure, report, unwrapped), prediction=prediction)
+        return RecipientDiagnosis(
+            address=failure.address,
+            original_address=failure.original_address,
+            verdict=verdict,
+            unwrapped=unwrapped,
+            provider=self._provider(failure, report, unwrapped, parties),
+            remote_mta=failure.remote_mta or unwrapped.remote_host,
+            advice=knowledge(language).advice(verdict, parties=parties),
+        )
+
+    def _matches(
+        self, failure: Failure, report: Report, unwrapped: Unwrapped, parties: frozenset[str]
+    ) -> tuple[Match, ...]:
+        """The rules that fire on the reply; where none is sure, on the notice too."""
+        matches = self.rules.matches(unwrapped, parties=parties, status=failure.status)
+        if matches and matches[0].weight >= SURE:
+            return matches
+        words = failure.reason if len(report.failures) > 1 else f"{report.subject}\n{report.notice}"
+        notice = readable(words[: 2 * MAX_REPLY_CHARS])
+        return _merged(matches, self.rules.notice_matches(notice, parties=parties))
+
+    def _parties(self, failure: Failure, report: Report, unwrapped: Unwrapped) -> frozenset[str]:
+        hosts = (unwrapped.remote_host, failure.remote_mta, report.reporting_mta, _domain(failure.address))
+        by_host = {self.providers.of_host(host) for host in hosts} - {None}
+        return frozenset(name for name in by_host if name) | self.providers.of_text(
+            f"{unwrapped.text}\n{failure.reason}\n{report.notice[:MAX_REPLY_CHARS]}"
+        )
+
+    def _provider(
+        self, failure: Failure, report: Report, unwrapped: Unwrapped, parties: frozenset[str]
+    ) -> str | None:
+        """Whose words these are: by host, else by words, recipient's domain, reporter."""
+        spoken = self.providers.of_text(unwrapped.text)
+        named = (
+            self.providers.of_host(unwrapped.remote_host or failure.remote_mta),
+            min(spoken, key=self._rank, default=None),
+            self.providers.of_host(_domain(failure.address)),
+            self.providers.of_host(report.reporting_mta),
+            min(parties, key=self._rank, default=None),
+        )
+        return next((name for name in named if name), None)
+
+    def _rank(self, name: str) -> tuple[bool, str]:
+        return self.providers.by_id[name].role == "program", name
+
+    def _settled(self, report: Report) -> Report:
+        """A bare text that holds neither code nor known words is no report."""
+        if not report.is_bare_text:
+            return report
+        unwrapped = unwrap(report.notice)
+        if any(reply.smtp or reply.enhanced for reply in unwrapped.chain) or self.rules.matches(unwrapped):
+            return report
+        return replace(
+            report, kind=Kind.NOT_NDR, kind_reason="the text holds no code and no words of a mail server"
+        )
+
+    def _id(self, raw: bytes) -> str:
+        digest = hashlib.sha256(raw)
+        digest.update(f"{taxonomy().version}/{self.rules_version}/{self.model_version}".encode())
+        return digest.hexdigest()[:32]
+
+
+def build_diagnoser(
+    custom_rules: Path | None = None, predict: Predict | None = None, model_version: str | None = None
+) -> Diagnoser:
+    """A diagnoser with the shipped rules and, ranking higher, the user's own.
+
+    Raises:
+        RuleError: a rule file is wrong.
+    """
+    custom = load_rules(disk_files(custom_rules), custom=True) if custom_rules else ()
+    return Diagnoser(RuleBook((*custom, *shipped_rules())), providers(), predict, model_version)
+
+
+def _check(raw: bytes) -> None:
+    if not raw.strip():
+        raise EmptyEvidence("the evidence is empty")
+    if len(raw) > MAX_RAW_BYTES:
+        raise TooLarge(f"the evidence has {len(raw)} bytes; {MAX_RAW_BYTES} are allowed")
+
+
+def _failures(report: Report) -> tuple[Failure, ...]:
+    return report.failures or (Failure(None),)
+
+
+def _facts(failure: Failure, report: Report, unwrapped: Unwrapped) -> Facts:
+    return Facts(
+        kind=_kind(failure, report),
+        kind_reason=report.kind_reason,
+        unwrapped=unwrapped,
+        status=failure.status,
+        original_seen=report.original_seen,
+        gave_up=_gave_up(failure, report, unwrapped),
+    )
+
+
+def _kind(failure: Failure, report: Report) -> Kind:
+    """The recipient's own kind: one report may tell of failures and of deliveries."""
+    if report.kind is Kind.BOUNCE and failure.action in ("delayed", "delivered", "relayed", "expanded"):
+        return Kind.DELAY if failure.action == "delayed" else Kind.SUCCESS
+    return report.kind
+
+
+def _gave_up(failure: Failure, report: Report, unwrapped: Unwrapped) -> bool:
+    """Whether a temporary reply became final because the queue gave up."""
+    code = str(unwrapped.innermost.smtp or unwrapped.innermost.enhanced or failure.status or "")
+    return report.kind is Kind.BOUNCE and failure.action == "failed" and code.startswith("4")
+
+
+def _merged(*groups: Iterable[Match]) -> tuple[Match, ...]:
+    """All matches, strongest first, each rule once."""
+    best: dict[str, Match] = {}
+    for match in (match for group in groups for match in group):
+        if match.rule.id not in best or match.rank > best[match.rule.id].rank:
+            best[match.rule.id] = match
+    return tuple(sorted(best.values(), key=_rank_of, reverse=True))
+
+
+def _rank_of(match: Match) -> tuple[bool, float, int, int, str]:
+    return match.rank
+
+
+def _severity(recipient: RecipientDiagnosis) -> tuple[int, float]:
+    category = recipient.verdict.category
+    severity = taxonomy()[category].severity if category != UNKNOWN else 1
+    return severity, recipient.verdict.confidence
+
+
+def _domain(address: str | None) -> str | None:
+    return address.rpartition("@")[2] if address and "@" in address else None

@@ -1,0 +1,231 @@
+"""Takes a diagnostic text apart: reply codes, wrappers, the innermost reply and the facts around it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+from model.patterns import PatternSet, compiled, compiled_set
+from model.resources import data_file, read_toml
+from model.types import Reply, Unwrapped
+
+MAX_REPLY_CHARS = 8192
+
+_ENHANCED = r"[245]\.\d{1,3}\.\d{1,3}"
+_LEADING = re.compile(rf"[\s\"'“(<\[#:;*-]*([245]\d\d)(?![\d.])[ \-]*[(\[]?#?({_ENHANCED})?(?![\d.])")
+_BOTH = re.compile(rf"(?<![\d.])([245]\d\d)[ \-]+[(\[]?#?({_ENHANCED})(?![\d.])")
+_NAMED = re.compile(
+    r"(?:\b|_)(?:smtp|error|code|status|reply|said|returned|response)[^\d\n]{1,14}([245]\d\d)(?![\d.])", re.I
+)
+_LATER = re.compile(r"(?:^|[.:;>\])] |\.{3} ?)\(?([245]\d\d)[ \-](?![\d.])")
+_ENHANCED_ALONE = re.compile(rf"(?<![\d.])({_ENHANCED})(?!\.?\d)")
+_FIRST_CODE = re.compile(rf"(?<![\d.])([245]\d\d)[ \-](?:({_ENHANCED})[ \-])?")
+_TAIL = compiled(
+    r' ?\(in reply to[^)]{0,80}\)\)?|["”]?\.? attempted failover to alternate|\} ?[;\]]|[\'"”]? ?#smtp#|'
+    r" ?##(?:rfc822|$)|>? #smtp#|['\"”]\)?$|: retry timeout exceeded$| giving up on "
+)
+_COMMAND = compiled(
+    r"(?:in reply to|in response to|after|during|while sending|error at|reply to|>>>|rejected at|command:?) ?"
+    r"(?:the )?(?:\(?end of )?(mail from|rcpt to|rcpt|mail|data|bdat|ehlo|helo|starttls|auth|rset|lhlo|"
+    r"pipelined data|initial connection|message body|data body|text|connect)\b"
+)
+_SAID = compiled(
+    r"\b(rcpt to|mail from|data|helo|ehlo) said\b|(refused to talk to me|initial server greeting)"
+)
+_HOST = compiled(
+    r"(?:(client |sender )?(?:host|server at|remote server|mta|connect(?:ion)? to|connection with|"
+    r"conversation with|talking to):? )"
+    r"<?([a-z0-9](?:[a-z0-9_-]*[a-z0-9])?(?:\.[a-z0-9_-]+)+)\.?>?:?(?: ?[\[(]([0-9a-f.:]{3,45})[\])])?"
+)
+_FQDN = compiled(r"()\{FQDN=([^}\s]{1,255})\}(?:;\{IP=([0-9a-f.:]{3,45})\})?")
+_BARE_IP = compiled(r"\b((?:\d{1,3}\.){3}\d{1,3}) (?:does not like|failed after)")
+_LINK = compiled(r"https?://[^\s<>\"'()（）]{3,500}")
+_QUEUED = compiled(r"(?:queued (?:mail )?(?:as|for delivery as)|queue id:?|queue-id:?) ([a-z0-9-]{5,40})\b")
+_LOG_QUEUE = compiled(r"(?:^|\]: )([0-9a-f]{6,17}|[0-9a-z]{6}-[0-9a-z]{6,11}-[0-9a-z]{2,4}): ")
+_RETRY = compiled(
+    r"(?:(?:try|retry|come back|again|wait|greylist(?:ed|ing)|deferred|delayed|later)"
+    r"[a-z ,]{0,40}?(?:in|for|after|at least|until)? ?|retry-after: ?|等待|请在)(\d{1,6}) ?"
+    r"(seconds?|secs?|s|minutes?|mins?|min|m|hours?|hrs?|h|秒|分钟|小时)?\b?(?: later|后)?"
+)
+_RETRY_CLOCK = compiled(r"(?:try again|retry|come back|greylisted)[a-z ,]{0,40}(\d{1,2}):(\d{2}):(\d{2})\b")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "秒": 1, "分": 60, "小": 3600}
+_COMMANDS = {
+    "rcpt": "RCPT TO",
+    "mail": "MAIL FROM",
+    "bdat": "DATA",
+    "text": "DATA",
+    "pipelined data": "DATA",
+    "message body": "DATA",
+    "data body": "DATA",
+    "lhlo": "HELO",
+    "initial connection": "CONNECT",
+    "refused to talk to me": "CONNECT",
+    "initial server greeting": "CONNECT",
+}
+
+
+def unwrap(diagnostic: str) -> Unwrapped:
+    """A diagnostic text taken apart, down to the reply that matters.
+
+    Args:
+        diagnostic: an SMTP reply, a ``Diagnostic-Code``, a log line's parenthesis or a notice's reason;
+            only its first 8,192 characters count.
+    """
+    text = readable(diagnostic[:MAX_REPLY_CHARS])
+    bounds = _bounds(text)
+    chain = tuple(_reply(text[start:end]) for start, end in bounds)
+    start, end = bounds[-1]
+    host, address = _remote(text)
+    return Unwrapped(
+        text=text,
+        chain=chain,
+        start=start,
+        end=end,
+        command=_command(text),
+        remote_host=host,
+        remote_ip=address,
+        retry_after_s=_retry_after_s(text),
+        block_lists=block_lists(text),
+        links=tuple(dict.fromkeys(link.rstrip(".,;:!?]") for link in _LINK.findall(text))),
+        queue_ids=_queue_ids(text),
+    )
+
+
+def readable(text: str) -> str:
+    r"""The text on one line, without the prefixes that a multi-line reply repeats.
+
+    >>> readable("550-5.7.1 Our system\n550 5.7.1 has detected")
+    '550 5.7.1 Our system has detected'
+    """
+    line = " ".join(text.replace("\x00", " ").split())
+    first = _FIRST_CODE.search(line)
+    if first is None:
+        return line
+    head, tail = line[: first.end()], line[first.end() :]
+    smtp, enhanced = first.groups()
+    if f"{smtp}-" not in line and not (enhanced and f" {smtp} {enhanced} " in tail):
+        return line
+    repeated = rf"(?:(?<=\s)|(?<=[.:;,]))(?:{smtp}-(?:{enhanced or 'x'}[ -]?)?|{smtp} {enhanced or ''} ?) ?"
+    return re.sub(rf"({smtp})-", r"\1 ", head) + re.sub(repeated, "", tail)
+
+
+def block_lists(text: str) -> tuple[str, ...]:
+    """The names of the block lists a text mentions, the specific ones first."""
+    engine, names = _block_list_engine()
+    return tuple(dict.fromkeys(names[index] for index in engine.hits(text)))
+
+
+def _bounds(text: str) -> list[tuple[int, int]]:
+    """The replies of the chain as spans, outermost first; the innermost ends before the wrapper's tail."""
+    starts = [(0, 0), *_wrapper_hits(text), (len(text), len(text))]
+    spans = [(inner, outer) for (_, inner), (outer, _) in pairwise(starts) if text[inner:outer].strip()]
+    start, end = spans[-1] if spans else (0, len(text))
+    tail = _TAIL.search(text, start + 3)
+    if tail is not None and tail.start() > start:
+        end = min(end, tail.start())
+    return [*spans[:-1], (start, _without_closing(text, start, end))]
+
+
+def _without_closing(text: str, start: int, end: int) -> int:
+    """The end of a reply without the quotes, spaces and parentheses that closed its wrapper."""
+    while end > start + 1 and (text[end - 1] in "\"'” " or _is_unopened(text, start, end)):
+        end -= 1
+    return end
+
+
+def _is_unopened(text: str, start: int, end: int) -> bool:
+    return text[end - 1] == ")" and text.count("(", start, end) < text.count(")", start, end)
+
+
+def _wrapper_hits(text: str) -> Iterator[tuple[int, int]]:
+    certain, possible = _wrapper_engines()
+    hits = [hit.span() for hit in certain.finditer(text)]
+    hits += [hit.span() for hit in possible.finditer(text) if _LEADING.match(text, hit.end())]
+    last_end = 0
+    for start, end in sorted(hits):
+        if start >= last_end:
+            yield start, end
+            last_end = end
+
+
+def _reply(segment: str) -> Reply:
+    text = segment.strip(" \"'“”")
+    smtp, enhanced = codes_of(text)
+    return Reply(text, smtp, enhanced)
+
+
+def codes_of(text: str) -> tuple[int | None, str | None]:
+    """The reply code and the enhanced code that a reply carries; never invented.
+
+    >>> codes_of("552 user over quota (#5.1.1)"), codes_of("Connection timed out")
+    ((552, '5.1.1'), (None, None))
+    """
+    for pattern in (_LEADING, _BOTH, _NAMED, _LATER):
+        hit = pattern.match(text) if pattern is _LEADING else pattern.search(text)
+        if hit is not None:
+            enhanced = hit.group(2) if pattern.groups > 1 else None
+            return int(hit.group(1)), enhanced or _enhanced_alone(text)
+    return None, _enhanced_alone(text)
+
+
+def _enhanced_alone(text: str) -> str | None:
+    hit = _ENHANCED_ALONE.search(text)
+    return str(hit.group(1)) if hit else None
+
+
+def _command(text: str) -> str | None:
+    hit = _SAID.search(text)
+    hits = list(_COMMAND.finditer(text)) if hit is None else []
+    if hit is None and not hits:
+        return None
+    word = str(next(group for group in (hit or hits[-1]).groups() if group)).lower()
+    return _COMMANDS.get(word, word.upper())
+
+
+def _remote(text: str) -> tuple[str | None, str | None]:
+    """The host that spoke last, and its address."""
+    hits = [hit for pattern in (_FQDN, _HOST) for hit in pattern.finditer(text) if not hit.group(1)]
+    named = [hit for hit in hits if hit.group(3)] or [hit for hit in hits if _is_host(hit.group(2))]
+    if named:
+        return named[-1].group(2).lower(), named[-1].group(3)
+    bare = _BARE_IP.search(text)
+    return None, bare.group(1) if bare else None
+
+
+def _is_host(name: str) -> bool:
+    return not name.replace(".", "").isdigit() and name.rpartition(".")[2].isalpha()
+
+
+def _retry_after_s(text: str) -> int | None:
+    clock = _RETRY_CLOCK.search(text)
+    if clock is not None:
+        hours, minutes, seconds = map(int, clock.groups())
+        return hours * 3600 + minutes * 60 + seconds
+    for hit in _RETRY.finditer(text):
+        unit = (hit.group(2) or "").lower()[:1]
+        if unit:
+            return int(hit.group(1)) * _UNITS[unit]
+    return None
+
+
+def _queue_ids(text: str) -> tuple[str, ...]:
+    found = [*_QUEUED.findall(text), *_LOG_QUEUE.findall(text)]
+    return tuple(dict.fromkeys(found))
+
+
+@cache
+def _wrapper_engines() -> tuple[Any, Any]:
+    """Wrappers that are certain, and those after which a reply code must follow."""
+    entries = read_toml(data_file("wrappers.toml"))["wrapper"]
+    certain = (entry["text"] for entry in entries if not entry.get("needs_code"))
+    possible = (entry["text"] for entry in entries if entry.get("needs_code"))
+    return compiled("|".join(certain)), compiled("|".join(possible))
+
+
+@cache
+def _block_list_engine() -> tuple[PatternSet, tuple[str, ...]]:
+    entries = read_toml(data_file("blocklists.toml"))["block_list"]
+    return compiled_set(entry["text"] for entry in entries), tuple(entry["name"] for entry in entries)

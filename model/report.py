@@ -1,0 +1,138 @@
+"""Makes a Report of a mail: the recipients that failed, in whose words, and what kind of message it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from email.message import Message
+
+from model.dsn import DeliveryStatus, is_address, read_delivery_status
+from model.kind import kind_of
+from model.mail import Mail, header_of, headers_of, read_mail
+from model.notice import UNEXPLAINED, Mention, Notice, addresses, mentions, split_returned
+from model.ses_event import read_ses_event
+from model.types import Failure, Kind, Report
+
+_STATUS_TYPES = (
+    "message/delivery-status",
+    "message/global-delivery-status",
+    "message/disposition-notification",
+)
+_INLINE_STATUS = re.compile(r"^Final-Recipient[ \t]*:", re.I | re.M)
+_ABOUT_DELIVERY = (Kind.BOUNCE, Kind.DELAY, Kind.SUCCESS)
+_RECIPIENT_HEADERS = ("X-Failed-Recipients", "Envelope-To", "X-Envelope-To", "To", "Cc")
+_SENDERS = ("To", "Delivered-To", "Return-Path", "Envelope-To", "X-Original-To", "Sender", "From")
+
+
+def report_of(mail: Mail) -> Report:
+    """What a mail reports; nothing is judged yet."""
+    event = read_ses_event(_words_of(mail))
+    notice = split_returned(_words_of(mail))
+    return event or _inner_report(mail, notice) or _own_report(mail, notice)
+
+
+def _words_of(mail: Mail) -> str:
+    return "\n\n".join(part.text for part in mail.parts if part.content_type not in _STATUS_TYPES)
+
+
+def _inner_report(mail: Mail, notice: Notice) -> Report | None:
+    """The report that somebody forwarded, or that another system wrapped in a notice of its own."""
+    raw = mail.returned_raw or notice.returned.encode()
+    if not raw or any(mail.of_type(*_STATUS_TYPES)) or _names_a_recipient(mail, notice):
+        return None
+    inner = read_mail(raw)
+    report = _own_report(inner, split_returned(_words_of(inner)))
+    if report.kind not in _ABOUT_DELIVERY or all(failure.address is None for failure in report.failures):
+        return None
+    warning = "the report was inside another message"
+    return replace(report, warnings=(*mail.warnings, *report.warnings, warning))
+
+
+def _names_a_recipient(mail: Mail, notice: Notice) -> bool:
+    named = mentions(notice.text, excluded=_excluded(mail))
+    is_named = any(mention.rank < UNEXPLAINED for mention in named) or bool(
+        mail.header("X-Failed-Recipients")
+    )
+    return is_named and kind_of(mail, notice.text, ()).kind is not Kind.NOT_NDR
+
+
+def _own_report(mail: Mail, notice: Notice) -> Report:
+    returned = mail.returned or (headers_of(notice.returned) if notice.returned else None)
+    status = _delivery_status(mail, notice.text)
+    finding = kind_of(mail, notice.text, (failure.action for failure in status.failures))
+    named = mentions(notice.text, excluded=_excluded(mail))
+    failures = _failures(mail, status, named, returned) if finding.kind in _ABOUT_DELIVERY else ()
+    return Report(
+        kind=finding.kind,
+        kind_reason=finding.reason,
+        failures=failures,
+        notice=notice.text,
+        subject=mail.header("Subject"),
+        reporting_mta=status.reporting_mta,
+        original_message_id=header_of(returned, "Message-Id") or None if returned else None,
+        original_seen=returned is not None and len(returned) > 0,
+        warnings=mail.warnings,
+    )
+
+
+def _delivery_status(mail: Mail, notice: str) -> DeliveryStatus:
+    """The status parts; where a mail lost its MIME structure, the same fields within its text."""
+    parts = [part.text for part in mail.of_type(*_STATUS_TYPES)]
+    inline = [notice] if not parts and _INLINE_STATUS.search(notice) else []
+    read = [read_delivery_status(text) for text in parts or inline]
+    mta = next((status.reporting_mta for status in read if status.reporting_mta), None)
+    return DeliveryStatus(mta, tuple(failure for status in read for failure in status.failures))
+
+
+def _excluded(mail: Mail) -> set[str]:
+    """The addresses of the report's own sender and reader."""
+    own = {address.lower() for name in _SENDERS for address in addresses(mail.header(name))}
+    returned = mail.returned
+    if returned is not None:
+        own |= {address.lower() for address in addresses(header_of(returned, "From"))}
+        own -= {address.lower() for address in addresses(header_of(returned, "To"))}
+    return own - {address.lower() for address in addresses(mail.header("X-Failed-Recipients"))}
+
+
+def _failures(
+    mail: Mail, status: DeliveryStatus, named: tuple[Mention, ...], returned: Message | None
+) -> tuple[Failure, ...]:
+    """By the delivery status, else the header, the notice, the returned message's own recipients."""
+    reasons = {mention.address.lower(): mention.reason for mention in named}
+    if len(named) == 1 and len(status.failures) == 1 and not is_address(status.failures[0].address):
+        status = replace(status, failures=(replace(status.failures[0], address=named[0].address),))
+    if status.failures and any(failure.address for failure in status.failures):
+        return tuple(_with_reason(failure, reasons, named) for failure in status.failures)
+    listed = addresses(mail.header("X-Failed-Recipients")) or tuple(mention.address for mention in named)
+    listed = listed or _returned_recipients(returned)
+    template = status.failures[0] if status.failures else Failure(None)
+    found = (replace(template, address=address) for address in listed)
+    return tuple(_with_reason(failure, reasons, named) for failure in found) or (template,)
+
+
+def _with_reason(failure: Failure, reasons: dict[str, str], named: tuple[Mention, ...]) -> Failure:
+    """The failure with the notice's words about it; a full address where the status has only a local part."""
+    names = [name.lower() for name in (failure.address, failure.original_address) if name]
+    reason = next((reasons[name] for name in names if name in reasons), "")
+    if not reason and len(named) == 1:
+        reason = named[0].reason
+    if failure.address and "@" not in failure.address:
+        failure = replace(failure, address=_completed(failure.address, named))
+    return replace(failure, reason=reason)
+
+
+def _completed(local_part: str, named: Iterable[Mention]) -> str:
+    prefix = f"{local_part.lower()}@"
+    return next(
+        (mention.address for mention in named if mention.address.lower().startswith(prefix)), local_part
+    )
+
+
+def _returned_recipients(returned: Message | None) -> tuple[str, ...]:
+    """Where the report names nobody, the addresses that the returned message was sent to."""
+    if returned is None:
+        return ()
+    fields = (header_of(returned, name) for name in _RECIPIENT_HEADERS)
+    found = next((addresses(field) for field in fields if addresses(field)), ())
+    return tuple(address for address in found if is_address(address))

@@ -1,0 +1,1 @@
+"""Training and measuring: imports the core, never the service."""
