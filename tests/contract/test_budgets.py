@@ -25,7 +25,9 @@ def length(function: Function) -> int:
 
 TREES = {path.relative_to(ROOT): ast.parse(path.read_text()) for path in MODULES}
 LENGTHS = {
-    f"{path}:{function.name}": length(function) for path, tree in TREES.items() for function in functions(tree)
+    f"{path}:{function.name}": length(function)
+    for path, tree in TREES.items()
+    for function in functions(tree)
 }
 MODULE_LENGTHS = {path.relative_to(ROOT): len(path.read_text().splitlines()) for path in MODULES}
 

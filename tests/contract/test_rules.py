@@ -2,8 +2,8 @@
 
 import pytest
 
-from model.reply import unwrap
 from model.providers import providers
+from model.reply import unwrap
 from model.rules import Match, Rule, RuleBook, shipped_rules
 
 BOOK = RuleBook(shipped_rules())
