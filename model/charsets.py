@@ -36,6 +36,9 @@ _REFUSED = {
 }
 """Codecs of Python that are no charsets of mail, and some of which a long text would stall."""
 
+_SURROGATES = re.compile("[\ud800-\udfff]")
+"""Halves of characters, which some codecs let through and no other program takes."""
+
 _GUESSES = ("gb18030", "big5hkscs", "cp932", "koi8-r", "cp1251")
 _SAMPLE_BYTES = 4096
 _MIN_PLAUSIBLE = 0.8
@@ -47,6 +50,10 @@ def decode(raw: bytes, charset: str | None = None) -> str:
     >>> decode("收件人不存在".encode("gbk"), "utf-8"), decode(b"caf\xe9")
     ('收件人不存在', 'café')
     """
+    return _SURROGATES.sub("\ufffd", _decoded(raw, charset))
+
+
+def _decoded(raw: bytes, charset: str | None) -> str:
     label = (charset or "utf-8").strip("\"' ").lower()
     if b"\x1b$" in raw or b"\x1b(" in raw:
         return raw.decode("iso2022_jp_2", "replace")

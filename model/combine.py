@@ -26,6 +26,9 @@ UNKNOWN_BELOW = 0.3
 NARROW_ENOUGH = 0.7
 """A narrower category wins over a broad one when it has at least this share of its weight."""
 
+CODE_AGAINST_WORDS = 0.5
+"""What a code that contradicts the words counts of its weight."""
+
 MAX_ALTERNATIVES = 3
 MAX_EVIDENCE = 8
 _KIND_CATEGORIES = {
@@ -38,6 +41,7 @@ _IMPOSSIBLE = {
     Kind.BOUNCE: {"delivery_delayed", "delivery_notice", "auto_reply", "complaint"},
     Kind.DELAY: {"message_expired", "delivery_notice", "auto_reply", "complaint"},
 }
+_BY_DIGIT = {"4": Permanence.TEMPORARY, "5": Permanence.PERMANENT}
 _STAGE_BY_COMMAND = {"CONNECT": Stage.CONNECTION, "STARTTLS": Stage.CONNECTION}
 
 
@@ -51,6 +55,13 @@ class Facts:
     status: str | None = None
     original_seen: bool = False
     gave_up: bool = False
+
+    @property
+    def digit(self) -> str:
+        """The first digit of the reply, else of the status; empty where there is neither."""
+        reply = self.unwrapped.innermost if self.unwrapped.chain else None
+        code = (str(reply.smtp or "") or reply.enhanced if reply else None) or self.status or ""
+        return code[:1]
 
 
 def combine(matches: Iterable[Match], facts: Facts, *, prediction: Prediction | None = None) -> Verdict:
@@ -69,7 +80,7 @@ def combine(matches: Iterable[Match], facts: Facts, *, prediction: Prediction | 
     if not weights:
         return _undecided({}, facts, possible)
     top = _top(possible, weights)
-    confidence = _confidence(top, weights)
+    confidence = _confidence(top, possible, weights)
     if confidence < UNKNOWN_BELOW:
         return _undecided(weights, facts, possible)
     return _verdict(top, confidence, possible, facts, weights=weights)
@@ -97,15 +108,32 @@ def _top(matches: tuple[Match, ...], weights: Mapping[str, float]) -> str:
     return next(narrow, ranked[0])
 
 
-def _confidence(top: str, weights: Mapping[str, float]) -> float:
-    """The weight, lowered by the strongest rival: a tie is not certainty.
-
-    A broad rival does not contradict a narrow category; it only says less.
-    """
+def _confidence(top: str, matches: tuple[Match, ...], weights: Mapping[str, float]) -> float:
+    """The weight, lowered by the strongest rival: a tie is not certainty."""
     own = weights[top]
-    rivals = [weights[name] for name in weights if name != top and not taxonomy()[name].broad]
-    rival = max(rivals, default=0.0)
+    best = next((match for match in matches if match.rule.category == top), None)
+    by_rule = {match.rule.category for match in matches}
+    predicted = [weight for name, weight in weights.items() if name != top and name not in by_rule]
+    rivals = [_contradiction(match, best) for match in matches if match.rule.category != top]
+    rival = max([*predicted, *rivals], default=0.0)
     return own * own**4 / (own**4 + rival**4)
+
+
+def _contradiction(rival: Match, best: Match | None) -> float:
+    """How much a match speaks against the best one.
+
+    A broad category says less but does not contradict; a match on part of the same words only reads them
+    more loosely; a code is half a witness against words.
+    """
+    if taxonomy()[rival.rule.category].broad or (best is not None and _is_within(rival, best)):
+        return 0.0
+    return rival.weight * (CODE_AGAINST_WORDS if rival.rule.text is None and best and best.rule.text else 1.0)
+
+
+def _is_within(inner: Match, outer: Match) -> bool:
+    if inner.start is None or inner.end is None or outer.start is None or outer.end is None:
+        return False
+    return outer.start <= inner.start and inner.end <= outer.end
 
 
 def _undecided(weights: Mapping[str, float], facts: Facts, matches: tuple[Match, ...]) -> Verdict:
@@ -142,21 +170,26 @@ def _verdict(
 
 
 def _permanence(category: str, own: Match | None, facts: Facts) -> Permanence:
-    """By what the mail system did, else by the rule, else by category, else by the first digit."""
+    """By what the mail system did, else by the rule, else by category and the first digit of the reply."""
+    usual = taxonomy()[category].permanence
     if facts.kind is Kind.DELAY:
         return Permanence.TEMPORARY
-    if facts.gave_up and taxonomy()[category].permanence != Permanence.UNKNOWN:
+    if category == UNKNOWN:
+        return _BY_DIGIT.get(facts.digit, Permanence.UNKNOWN)
+    if facts.gave_up and usual != Permanence.UNKNOWN and not _is_unsaid_quota(category, facts):
         return Permanence.PERMANENT
     if own is not None and own.rule.permanence is not None:
         return own.rule.permanence
-    usual = taxonomy()[category].permanence
-    return _by_digit(facts) if usual == BY_CODE else Permanence(usual)
+    if usual == BY_CODE:
+        return Permanence.PERMANENT if facts.digit == "5" else Permanence.TEMPORARY
+    if usual == Permanence.PERMANENT and facts.digit == "4":
+        return Permanence.TEMPORARY
+    return Permanence(usual)
 
 
-def _by_digit(facts: Facts) -> Permanence:
-    reply = facts.unwrapped.innermost if facts.unwrapped.chain else None
-    code = (reply and (str(reply.smtp or "") or reply.enhanced)) or facts.status or ""
-    return {"4": Permanence.TEMPORARY, "5": Permanence.PERMANENT}.get(code[:1], Permanence.UNKNOWN)
+def _is_unsaid_quota(category: str, facts: Facts) -> bool:
+    """A full mailbox empties again, unless a 4xx reply shows that the queue waited for that in vain."""
+    return category == "mailbox_full" and not facts.digit
 
 
 def _action(category: str, own: Match | None, permanence: Permanence, facts: Facts) -> Action:

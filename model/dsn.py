@@ -110,7 +110,7 @@ def _first(block: Fields, name: str) -> str | None:
 def _after_type(value: str | None) -> str | None:
     """The name in ``dns; mx.example.com (192.0.2.1)``."""
     name = (value or "").rpartition(";")[2].split()
-    return name[0].strip("[]<>()").lower() or None if name else None
+    return name[0].strip("[]<>().").lower() or None if name else None
 
 
 def _unescaped(hit: re.Match[str]) -> str:

@@ -140,11 +140,10 @@ def _says(subject: str, lead: str) -> tuple[bool, bool]:
 
 
 def _header_hits(mail: Mail, kind: Kind) -> bool:
-    lines = (f"{name}: {' '.join(str(value).split())}" for name, value in mail.headers.items())
-    return any(_marks(kind).header.hits(line) for line in lines)
+    return bool(_marks(kind).header.hits(mail.header_block))
 
 
 @cache
 def _marks(kind: Kind) -> _Marks:
     entry = read_toml(data_file("kinds.toml"))[kind.value]
-    return _Marks(**{name: compiled_set(patterns) for name, patterns in entry.items()})
+    return _Marks(**{name: compiled_set(f"(?m){text}" for text in texts) for name, texts in entry.items()})

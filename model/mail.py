@@ -59,6 +59,13 @@ class Mail:
         return header_of(self.headers, name)
 
     @property
+    def header_block(self) -> str:
+        """All headers, unfolded, a line each."""
+        return "\n".join(
+            f"{name}: {' '.join(_plain(value).split())}" for name, value in self.headers.raw_items()
+        )
+
+    @property
     def content_type(self) -> str:
         """The type of the whole, in lower case."""
         return self.headers.get_content_type()
@@ -108,7 +115,12 @@ def header_of(headers: Message, name: str) -> str:
     """A header decoded and unfolded, or the empty string; bytes never encoded are read as they are."""
     wanted = name.lower()
     value = next((value for key, value in headers.raw_items() if key.lower() == wanted), "")
-    return decode_words(decode(value.encode("utf-8", "surrogateescape")) if not value.isascii() else value)
+    return decode_words(_plain(value))
+
+
+def _plain(value: str) -> str:
+    """A header value whose raw bytes, if it has any, are read by the most plausible charset."""
+    return value if value.isascii() else decode(value.encode("utf-8", "surrogateescape"))
 
 
 def _unix(raw: bytes) -> bytes:

@@ -9,14 +9,21 @@ from functools import cache
 from typing import Any
 
 from model.patterns import PatternSet, compiled, compiled_set
+from model.reply import codes_of
 from model.resources import data_file, read_toml
 
 MAX_LINES = 3000
 MAX_LINE_CHARS = 1000
 MAX_RECIPIENTS = 500
-_LOCAL = r"[a-z0-9.!#$%&'*+/=?^_{|}~\x80-\x{10ffff}-]{1,100}|\"[^\"@]{1,64}\""
-_DOMAIN = r"[a-z0-9\x80-\x{10ffff}](?:[a-z0-9.\x80-\x{10ffff}_-]{0,250}[a-z0-9\x80-\x{10ffff}])?"
-_ADDR = f"((?:{_LOCAL})@{_DOMAIN})"
+_SPACED = r"a-z0-9\xc0-\x{1fff}"
+_UNSPACED = r"\x{3041}-\x{9fff}\x{ac00}-\x{d7a3}"
+"""Scripts that put no space between words: their text touches the address it speaks of."""
+_LOCAL = rf"[{_SPACED}.!#$%&'*+/=?^_{{|}}~-]{{1,100}}|[{_UNSPACED}]{{1,64}}|\"[^\"@]{{1,64}}\""
+_DOMAIN = (
+    rf"[{_SPACED}](?:[{_SPACED}._-]{{0,250}}[{_SPACED}])?|"
+    rf"[{_UNSPACED}](?:[{_SPACED}{_UNSPACED}._-]{{0,250}}[{_SPACED}{_UNSPACED}])?"
+)
+_ADDR = f"((?:{_LOCAL})@(?:{_DOMAIN}))"
 _ANY_ADDRESS = compiled(_ADDR)
 _SYSTEM = re.compile(r"^(?:mailer-?daemon|postmaster|post_master|abuse|no-?reply)@", re.I)
 _HEADER_LINE = re.compile(
@@ -24,8 +31,10 @@ _HEADER_LINE = re.compile(
     re.I,
 )
 _STRONG_HEADER = re.compile(r"^>?\s?(?:Received|Return-Path|Message-Id|MIME-Version):", re.I)
+_PROGRESS = re.compile(r"^\s*(?:out:|<<<|<--|s:|\d+)?\s*[23]\d\d[ -]", re.I)
 _HEADERS_IN_A_ROW = 3
 _REASON_LINES = 12
+_MAX_PLACES = 4
 UNEXPLAINED = 3
 """The rank of an address that stands somewhere in the text, in no line that explains it."""
 
@@ -73,11 +82,14 @@ def mentions(text: str, *, excluded: Iterable[str] = ()) -> tuple[Mention, ...]:
     shunned = {address.lower() for address in excluded}
     found = [hit for hit in _hits(lines, shunned) if not _SYSTEM.match(hit[1])]
     best = min((rank for _, _, rank in found), default=0)
-    kept = {address.lower(): (number, address) for number, address, rank in reversed(found) if rank == best}
-    starts = {number for number, _ in kept.values()}
-    ordered = sorted(kept.values())[:MAX_RECIPIENTS]
+    places: dict[str, list[tuple[int, str]]] = {}
+    for number, address, rank in found:
+        if rank == best:
+            places.setdefault(address.lower(), []).append((number, address))
+    firsts = sorted(where[0] for where in places.values())[:MAX_RECIPIENTS]
+    starts = {number for number, _ in firsts}
     return tuple(
-        Mention(address, _reason(lines, number, address, starts), best) for number, address in ordered
+        Mention(address, _told(lines, places[address.lower()], starts), best) for _, address in firsts
     )
 
 
@@ -107,13 +119,48 @@ def _hits(lines: list[str], shunned: set[str]) -> Iterator[tuple[int, str, int]]
     for number, line in enumerate(lines):
         if "@" not in line:
             continue
-        hits = ((pattern.search(line), rank) for pattern, rank in _recipient_patterns())
-        hit, rank = next(((hit, rank) for hit, rank in hits if hit), (None, UNEXPLAINED))
-        found = (hit.group(1).strip(".'"),) if hit else addresses(line)
+        found, rank = _explained(line) or (addresses(line), UNEXPLAINED)
         for address in found:
             is_shunned = address.lower() in shunned
-            if not (is_shunned and hit is None) and "message-id" not in line.lower():
+            if not (is_shunned and rank == UNEXPLAINED) and "message-id" not in line.lower():
                 yield number, address, rank + UNEXPLAINED * is_shunned
+
+
+def _explained(line: str) -> tuple[tuple[str, ...], int] | None:
+    """The address that the first fitting pattern finds in a line, and that pattern's rank."""
+    engine, patterns = _recipient_patterns()
+    first = min(engine.hits(line), default=None)
+    if first is None:
+        return None
+    pattern, rank = patterns[first]
+    return (pattern.search(line).group(1).strip(".'"),), rank
+
+
+def _told(lines: list[str], places: list[tuple[int, str]], starts: set[int]) -> str:
+    """The words about one recipient: the first that hold a code, wherever the notice names it.
+
+    Where there is only one recipient, a paragraph with a reply is about it without naming it.
+    """
+    reasons = [_reason(lines, number, address, starts) for number, address in places[:_MAX_PLACES]]
+    telling = next((reason for reason in reasons if any(_codes(reason))), None)
+    if telling is not None or len(starts) > 1:
+        return telling or reasons[0]
+    return "\n".join([reasons[0], *_replying(lines, places[0][0])])
+
+
+def _replying(lines: list[str], number: int) -> list[str]:
+    """The first paragraph from here on that holds a reply code."""
+    number += 1
+    while number < len(lines):
+        paragraph = list(_paragraph(lines, number, set()))
+        if paragraph and _codes("\n".join(paragraph))[0]:
+            return paragraph
+        number += len(paragraph) + 1
+    return []
+
+
+def _codes(text: str) -> tuple[int | None, str | None]:
+    return codes_of(" ".join(text.split()))
 
 
 def _reason(lines: list[str], number: int, address: str, starts: set[int]) -> str:
@@ -143,7 +190,7 @@ def _transcript(lines: list[str], address: str | None) -> list[str]:
     start = next((n for n, line in enumerate(lines) if _transcript_engine().hits(line)), None)
     if start is None:
         return []
-    session = [line for line in lines[start + 1 :] if line.strip()][:40]
+    session = [line for line in lines[start + 1 :] if line.strip() and not _PROGRESS.match(line)][:40]
     if address is None:
         return session
     kept: list[str] = []
@@ -157,9 +204,11 @@ def _transcript(lines: list[str], address: str | None) -> list[str]:
 
 
 @cache
-def _recipient_patterns() -> tuple[tuple[Any, int], ...]:
+def _recipient_patterns() -> tuple[PatternSet, tuple[tuple[Any, int], ...]]:
     entries = read_toml(data_file("layouts.toml"))["recipient"]
-    return tuple((compiled(entry["text"].replace("{addr}", _ADDR)), entry["rank"]) for entry in entries)
+    texts = [entry["text"].replace("{addr}", _ADDR) for entry in entries]
+    ranked = tuple((compiled(text), entry["rank"]) for text, entry in zip(texts, entries, strict=True))
+    return compiled_set(texts), ranked
 
 
 @cache

@@ -30,6 +30,7 @@ from model.types import (
 )
 
 MAX_RAW_BYTES = 64 << 20
+_GIVEN_UP = ("message_expired", "delivery_delayed")
 SURE = 0.85
 """From this weight on a match in the reply needs no help from the notice."""
 
@@ -79,7 +80,7 @@ class Diagnoser:
         )
 
     def _recipient(self, failure: Failure, report: Report, language: str) -> RecipientDiagnosis:
-        unwrapped = unwrap(failure.diagnostic or failure.reason or report.notice)
+        unwrapped = self._decisive(failure, report)
         parties = self._parties(failure, report, unwrapped)
         matches = self._matches(failure, report, unwrapped, parties)
         prediction = self.predict(unwrapped, parties) if self.predict else None
@@ -93,6 +94,27 @@ class Diagnoser:
             remote_mta=failure.remote_mta or unwrapped.remote_host,
             advice=knowledge(language).advice(verdict, parties=parties),
         )
+
+    def _decisive(self, failure: Failure, report: Report) -> Unwrapped:
+        """The reply that decides: the diagnostic's, or the notice's where the diagnostic only says expired.
+
+        What the diagnostic leaves out, the refused command and the host, is taken from the notice.
+        """
+        told = unwrap(failure.diagnostic or failure.reason or report.notice)
+        if not (failure.diagnostic and failure.reason):
+            return told
+        notice = unwrap(failure.reason)
+        if len(notice.chain) > 1 and notice.innermost.smtp and self._gives_up_only(told):
+            return notice
+        return replace(
+            told,
+            command=told.command or notice.command,
+            remote_host=told.remote_host or notice.remote_host,
+            remote_ip=told.remote_ip or notice.remote_ip,
+        )
+
+    def _gives_up_only(self, unwrapped: Unwrapped) -> bool:
+        return any(match.rule.category in _GIVEN_UP for match in self.rules.matches(unwrapped)[:1])
 
     def _matches(
         self, failure: Failure, report: Report, unwrapped: Unwrapped, parties: frozenset[str]
@@ -188,9 +210,10 @@ def _kind(failure: Failure, report: Report) -> Kind:
 
 
 def _gave_up(failure: Failure, report: Report, unwrapped: Unwrapped) -> bool:
-    """Whether a temporary reply became final because the queue gave up."""
+    """Whether a failure that is no refusal became final: a bounce came, so the queue gave up."""
     code = str(unwrapped.innermost.smtp or unwrapped.innermost.enhanced or failure.status or "")
-    return report.kind is Kind.BOUNCE and failure.action == "failed" and code.startswith("4")
+    came_as_mail = not report.is_bare_text and (report.subject or failure.action == "failed")
+    return report.kind is Kind.BOUNCE and bool(came_as_mail) and not code.startswith("5")
 
 
 def _merged(*groups: Iterable[Match]) -> tuple[Match, ...]:

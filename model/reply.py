@@ -20,7 +20,7 @@ _BOTH = re.compile(rf"(?<![\d.])([245]\d\d)[ \-]+[(\[]?#?({_ENHANCED})(?![\d.])"
 _NAMED = re.compile(
     r"(?:\b|_)(?:smtp|error|code|status|reply|said|returned|response)[^\d\n]{1,14}([245]\d\d)(?![\d.])", re.I
 )
-_LATER = re.compile(r"(?:^|[.:;>\])] |\.{3} ?)\(?([245]\d\d)[ \-](?![\d.])")
+_LATER = re.compile(r"(?:^|[.:;>\])-] |\.{3} ?|： ?)\(?([245]\d\d)[ \-](?![\d.])")
 _ENHANCED_ALONE = re.compile(rf"(?<![\d.])({_ENHANCED})(?!\.?\d)")
 _FIRST_CODE = re.compile(rf"(?<![\d.])([245]\d\d)[ \-](?:({_ENHANCED})[ \-])?")
 _TAIL = compiled(

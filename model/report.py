@@ -27,34 +27,29 @@ _SENDERS = ("To", "Delivered-To", "Return-Path", "Envelope-To", "X-Original-To",
 
 def report_of(mail: Mail) -> Report:
     """What a mail reports; nothing is judged yet."""
-    event = read_ses_event(_words_of(mail))
-    notice = split_returned(_words_of(mail))
-    return event or _inner_report(mail, notice) or _own_report(mail, notice)
+    words = _words_of(mail)
+    event = read_ses_event(words)
+    if event is not None:
+        return event
+    notice = split_returned(words)
+    report = _own_report(mail, notice)
+    return _inner_report(report, mail.returned_raw or notice.returned.encode()) or report
 
 
 def _words_of(mail: Mail) -> str:
     return "\n\n".join(part.text for part in mail.parts if part.content_type not in _STATUS_TYPES)
 
 
-def _inner_report(mail: Mail, notice: Notice) -> Report | None:
+def _inner_report(outer: Report, raw: bytes) -> Report | None:
     """The report that somebody forwarded, or that another system wrapped in a notice of its own."""
-    raw = mail.returned_raw or notice.returned.encode()
-    if not raw or any(mail.of_type(*_STATUS_TYPES)) or _names_a_recipient(mail, notice):
+    if not raw or (outer.kind in _ABOUT_DELIVERY and outer.names_a_recipient):
         return None
     inner = read_mail(raw)
     report = _own_report(inner, split_returned(_words_of(inner)))
     if report.kind not in _ABOUT_DELIVERY or all(failure.address is None for failure in report.failures):
         return None
     warning = "the report was inside another message"
-    return replace(report, warnings=(*mail.warnings, *report.warnings, warning))
-
-
-def _names_a_recipient(mail: Mail, notice: Notice) -> bool:
-    named = mentions(notice.text, excluded=_excluded(mail))
-    is_named = any(mention.rank < UNEXPLAINED for mention in named) or bool(
-        mail.header("X-Failed-Recipients")
-    )
-    return is_named and kind_of(mail, notice.text, ()).kind is not Kind.NOT_NDR
+    return replace(report, warnings=(*outer.warnings, *report.warnings, warning))
 
 
 def _own_report(mail: Mail, notice: Notice) -> Report:
@@ -72,8 +67,15 @@ def _own_report(mail: Mail, notice: Notice) -> Report:
         reporting_mta=status.reporting_mta,
         original_message_id=header_of(returned, "Message-Id") or None if returned else None,
         original_seen=returned is not None and len(returned) > 0,
+        names_a_recipient=_names_a_recipient(mail, status, named),
         warnings=mail.warnings,
     )
+
+
+def _names_a_recipient(mail: Mail, status: DeliveryStatus, named: tuple[Mention, ...]) -> bool:
+    """Whether the report itself says who failed, so that nothing inside it needs to."""
+    is_explained = any(mention.rank < UNEXPLAINED for mention in named)
+    return bool(is_explained or status.failures or mail.header("X-Failed-Recipients"))
 
 
 def _delivery_status(mail: Mail, notice: str) -> DeliveryStatus:

@@ -20,6 +20,7 @@ INNERMOST, OUTER, STATUS, NOTICE = 1.0, 0.9, 0.85, 0.8
 """How much a rule's strength counts by the place where it matched: the innermost reply decides."""
 
 MAX_PATTERN_CHARS = 1000
+MAX_SEEN_CODES = 4096
 
 _WHEN_KEYS = {"provider", "smtp", "enhanced", "command"}
 _REQUIRED_KEYS = {"id", "category", "strength", "source", "examples"}
@@ -88,6 +89,7 @@ class RuleBook:
         self._texts = tuple(rule for rule in self.rules if rule.text is not None)
         self._codes = tuple(rule for rule in self.rules if rule.text is None)
         self._patterns: dict[str, Any] = {}
+        self._seen_codes: dict[_Codes, tuple[tuple[Rule, float, str], ...]] = {}
 
     def matches(
         self, unwrapped: Unwrapped, *, parties: frozenset[str] = frozenset(), status: str | None = None
@@ -134,10 +136,18 @@ class RuleBook:
         return Match(rule, weight, hit.group(), hit.start(), hit.end())
 
     def _code_matches(self, unwrapped: Unwrapped, parties: frozenset[str], codes: _Codes) -> Iterator[Match]:
-        for rule in self._codes:
-            weight, quote = _code_place(rule.when, codes)
-            if quote and _holds(rule.when, unwrapped.command, parties, codes):
+        for rule, weight, quote in self._by_code(codes):
+            if _holds(rule.when, unwrapped.command, parties, codes):
                 yield Match(rule, weight * rule.strength, quote)
+
+    def _by_code(self, codes: _Codes) -> tuple[tuple[Rule, float, str], ...]:
+        """The rules without a text that mean these codes; remembered, as archives repeat themselves."""
+        if codes not in self._seen_codes:
+            if len(self._seen_codes) >= MAX_SEEN_CODES:
+                self._seen_codes.clear()
+            placed = ((rule, *_code_place(rule.when, codes)) for rule in self._codes)
+            self._seen_codes[codes] = tuple(each for each in placed if each[2])
+        return self._seen_codes[codes]
 
     def _pattern(self, rule: Rule) -> Any:  # noqa: ANN401  # re2 has no type stubs
         if rule.id not in self._patterns:

@@ -150,6 +150,7 @@ class Report:
     software: str | None = None
     original_message_id: str | None = None
     original_seen: bool = False
+    names_a_recipient: bool = False
     is_bare_text: bool = False
     warnings: tuple[str, ...] = ()
 
