@@ -1,0 +1,61 @@
+# Set-up is part of every target: a private environment in .venv, from the locks, on any Python from 3.11 on.
+
+HOST ?= 127.0.0.1
+PORT ?= 8080
+
+CANDIDATES := python3 python3.14 python3.13 python3.12 python3.11
+PYTHON ?= $(shell for each in $(CANDIDATES); do \
+	if $$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$each; break; fi; done)
+BIN := .venv/bin
+UV_COMPILE := uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate \
+	--python-version 3.11 --custom-compile-command "make lock" pyproject.toml
+
+.DEFAULT_GOAL := check
+.PHONY: serve test lint types contracts check docs lock docker-lint clean
+
+serve: .venv/runtime  ## Serve on HOST:PORT.
+	$(BIN)/python -m service serve --host $(HOST) --port $(PORT)
+
+test: .venv/dev  ## Run all tests.
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: .venv/dev  ## Check style and form.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/dev  ## Check types.
+	$(BIN)/mypy
+
+contracts: .venv/dev  ## Check who imports whom.
+	$(BIN)/lint-imports
+
+docker-lint: .venv/dev  ## Check the Dockerfile.
+	$(BIN)/hadolint Dockerfile
+
+check: test lint types contracts docker-lint  ## Everything that must hold.
+
+docs: .venv/runtime  ## Write the pages that are made from code.
+	$(BIN)/python -m service.settings > docs/settings.md
+
+lock:  ## Resolve the dependencies anew; needs uv.
+	$(UV_COMPILE) -o requirements.lock
+	$(UV_COMPILE) --group dev -c requirements.lock -o requirements-dev.lock
+
+clean:  ## Remove the private environment.
+	rm -rf .venv
+
+.venv/made:
+	@test -n "$(PYTHON)" || { echo "No Python from 3.11 on was found; name one with PYTHON=..." >&2; exit 69; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "$(PYTHON) is too old; Python from 3.11 on is needed" >&2; exit 69; }
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/runtime: .venv/made requirements.lock
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+.venv/dev: .venv/runtime requirements-dev.lock pyproject.toml
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@

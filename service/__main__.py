@@ -1,0 +1,5 @@
+"""Lets ``python -m service`` stand for ``ndr``."""
+
+from service.cli import main
+
+main()

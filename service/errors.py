@@ -1,0 +1,40 @@
+"""Every way the shell can fail, beside what the core raises.
+
+ServiceError
+├── SettingError   a setting has a value that is not allowed: names the setting, the value, what is
+├── NotReady       the self-test of the worked case does not come out right
+├── CannotListen   the address is taken, or not ours
+└── OutOfTime      the request used up its time
+"""
+
+
+class ServiceError(Exception):
+    """The root: catch it to catch everything the shell raises on purpose."""
+
+
+class SettingError(ServiceError):
+    """A setting has a value that is not allowed.
+
+    Args:
+        name: the environment variable.
+        value: what it holds.
+        allowed: what it may hold.
+    """
+
+    def __init__(self, name: str, value: str, allowed: str) -> None:
+        super().__init__(f"{name}={value!r}: allowed is {allowed}")
+        self.name = name
+        self.value = value
+        self.allowed = allowed
+
+
+class NotReady(ServiceError):
+    """The service runs but does not answer right, so nobody should send it work."""
+
+
+class CannotListen(ServiceError):
+    """The address to listen on is taken, or not one of this machine."""
+
+
+class OutOfTime(ServiceError):
+    """The request used up its time before this item was reached."""

@@ -1,0 +1,1 @@
+"""The HTTP interface, the only place that knows Flask."""

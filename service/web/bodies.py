@@ -1,0 +1,122 @@
+"""Reads request bodies: each media type that is accepted has one reader in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import orjson
+from flask import request
+from marshmallow import ValidationError
+from werkzeug.exceptions import UnsupportedMediaType
+
+from model.types import Form
+from service.web.requests import BatchSchema, ClassifySchema, UploadSchema
+from service.web.submission import Submission
+
+FORMS: Mapping[str, Form] = {
+    "message/rfc822": Form.MESSAGE,
+    "message/global": Form.MESSAGE,
+    "text/plain": Form.TEXT,
+    "application/vnd.ms-outlook": Form.MSG,
+    "application/octet-stream": Form.AUTO,
+    "": Form.AUTO,
+}
+"""What a raw body claims to be; no media type at all claims nothing."""
+
+FORM_HINT = (
+    " That is what curl sends by itself: add -H 'Content-Type: message/rfc822' for a mail,"
+    " or -H 'Content-Type: text/plain' for a reply."
+)
+
+
+def read_submission() -> Submission:
+    """The one piece of evidence in the body.
+
+    Raises:
+        UnsupportedMediaType: nobody here reads that type.
+        ValidationError: the body does not have the form that its type asks for.
+        JSONDecodeError: it claims to be JSON and is not.
+    """
+    _refuse_encoded()
+    reader = READERS.get(request.mimetype)
+    if reader is None:
+        raise UnsupportedMediaType(_refusal(request.mimetype))
+    return reader()
+
+
+def read_batch(limit: int) -> list[Any]:
+    """The items of a batch, as they came: each is judged on its own.
+
+    Raises:
+        UnsupportedMediaType: the body is not JSON.
+        ValidationError: there is no list of items, or it is too long.
+        JSONDecodeError: it claims to be JSON and is not.
+    """
+    _refuse_encoded()
+    if request.mimetype != "application/json":
+        raise UnsupportedMediaType("A batch is sent as application/json.")
+    items: list[Any] = BatchSchema().load(_parsed_json())["items"]
+    if len(items) > limit:
+        raise ValidationError({"items": [f"Holds {len(items)} items; {limit} are allowed."]})
+    return items
+
+
+def _raw() -> Submission:
+    return Submission(_as_utf8(_body()), FORMS[request.mimetype])
+
+
+def _json() -> Submission:
+    submission: Submission = ClassifySchema().load(_parsed_json())
+    return submission
+
+
+def _upload() -> Submission:
+    files = request.files.getlist("file")
+    if len(files) != 1:
+        raise ValidationError({"file": [f"One file is expected in this field, not {len(files)}."]})
+    form = FORMS.get(files[0].mimetype, Form.AUTO)
+    given = UploadSchema().load(request.form.to_dict())
+    return Submission(files[0].read(), Form.AUTO if form is Form.TEXT else form, given.get("language"))
+
+
+READERS: Mapping[str, Callable[[], Submission]] = {
+    **dict.fromkeys(FORMS, _raw),
+    "application/json": _json,
+    "multipart/form-data": _upload,
+}
+
+
+def _body() -> bytes:
+    """The whole body.
+
+    Raises:
+        RequestEntityTooLarge: it is above the limit.
+    """
+    raw = request.stream.read()
+    if request.content_length is None:
+        request.stream.read(1)  # a chunked body that fills the limit may go on; only reading on tells
+    return raw
+
+
+def _parsed_json() -> Any:  # noqa: ANN401  # any JSON value may come
+    return orjson.loads(_body())
+
+
+def _as_utf8(raw: bytes) -> bytes:
+    """The body in UTF-8 when its type names another charset and it really is in that one."""
+    charset = request.mimetype_params.get("charset", "utf-8")
+    try:
+        return raw.decode(charset).encode()
+    except (LookupError, UnicodeError):
+        return raw
+
+
+def _refuse_encoded() -> None:
+    if request.content_encoding not in {None, "", "identity"}:
+        raise UnsupportedMediaType("Send the body without Content-Encoding.")
+
+
+def _refusal(media_type: str) -> str:
+    hint = FORM_HINT if media_type == "application/x-www-form-urlencoded" else ""
+    return f"{media_type} is not read here; {', '.join(filter(None, READERS))} are.{hint}"

@@ -1,0 +1,134 @@
+"""``/v1/classify`` and its batch: evidence in, diagnosis out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from time import perf_counter
+from typing import Any
+
+import structlog
+from flask import Response, g, jsonify
+
+from model.types import Diagnosis
+from service.answer import Answer, answer_of
+from service.errors import OutOfTime
+from service.text_answer import text_of
+from service.web import errors
+from service.web.bodies import FORMS, read_batch, read_submission
+from service.web.description import LANGUAGE_PARAMETER, Blueprint
+from service.web.negotiation import JSON, PLAIN, asked_language, asked_media_type, services
+from service.web.requests import BatchItemSchema, BatchSchema, ClassifyQuerySchema, ClassifySchema
+from service.web.schemas import AnswerSchema, BatchAnswersSchema
+from service.web.submission import Submission
+
+blueprint = Blueprint("classify", __name__, url_prefix="/v1", description="Diagnose what came back.")
+
+_BINARY: Answer = {"schema": {"type": "string", "contentMediaType": "application/octet-stream"}}
+_UPLOAD = {
+    "schema": {
+        "type": "object",
+        "required": ["file"],
+        "properties": {
+            "file": {"type": "string", "contentMediaType": "application/octet-stream"},
+            "language": {"type": "string"},
+        },
+    }
+}
+_JSON_EXAMPLES = {
+    "a reply": {"value": {"text": "550 5.1.1 <user@example.com>: Recipient address rejected: User unknown"}},
+    "a mail": {"value": {"message": "RnJvbTogLi4u", "encoding": "base64", "language": "zh"}},
+}
+_BODY = {
+    "required": True,
+    "content": {
+        JSON: {"schema": ClassifySchema, "examples": _JSON_EXAMPLES},
+        "multipart/form-data": _UPLOAD,
+        **{media_type: _BINARY for media_type in FORMS if media_type},
+        PLAIN: {"schema": {"type": "string"}, "example": "550 5.1.1 User unknown"},
+    },
+}
+_BATCH_EXAMPLE = {"items": [{"id": "a", "text": "550 5.1.1 User unknown"}, {"text": "452 4.2.2 Over quota"}]}
+_ALWAYS = (errors.MALFORMED, errors.UNAUTHORIZED, errors.NOT_ACCEPTABLE, errors.TOO_LARGE, errors.UNSUPPORTED)
+_HEADERS = {
+    "ETag": {"description": "The id of the result.", "schema": {"type": "string"}},
+    "Content-Language": {"description": "`en` or `zh`.", "schema": {"type": "string"}},
+}
+
+
+@blueprint.operation(
+    "/classify",
+    method="POST",
+    query=ClassifyQuerySchema,
+    answer=AnswerSchema,
+    alternatives=(PLAIN,),
+    example="worked_case",
+    headers=_HEADERS,
+    problems=(*_ALWAYS, errors.INVALID, errors.EMPTY, errors.UNREADABLE, errors.INTERNAL),
+    requestBody=_BODY,
+    parameters=[LANGUAGE_PARAMETER],
+)
+def classify(query: Mapping[str, Any]) -> Response:
+    """Diagnose one report, reply or text.
+
+    The body is the evidence itself, with its media type, or JSON around it. `Accept: text/plain` gives a
+    short answer for people.
+    """
+    submission = read_submission()
+    diagnosis = submission.diagnosed_by(services().diagnoser, language=asked_language())
+    return _response(diagnosis, query.get("fields_", ()))
+
+
+@blueprint.operation(
+    "/classify/batch",
+    method="POST",
+    answer=BatchAnswersSchema,
+    problems=(*_ALWAYS, errors.INVALID, errors.INTERNAL),
+    requestBody={"required": True, "content": {JSON: {"schema": BatchSchema, "example": _BATCH_EXAMPLE}}},
+    parameters=[LANGUAGE_PARAMETER],
+)
+def classify_batch() -> Response:
+    """Diagnose several, each on its own.
+
+    Order and ids are kept; an item that cannot be diagnosed has a problem in its place.
+    """
+    items = read_batch(services().settings.batch_limit)
+    results = [_result(number, item) for number, item in enumerate(items)]
+    return _json_response({"results": results})
+
+
+def _response(diagnosis: Diagnosis, fields: tuple[str, ...]) -> Response:
+    media_type = asked_media_type(JSON, PLAIN)
+    if media_type == PLAIN:
+        response = Response(text_of(diagnosis), content_type="text/plain; charset=utf-8")
+    else:
+        response = jsonify(answer_of(diagnosis, fields))
+    structlog.contextvars.bind_contextvars(kind=diagnosis.kind, category=diagnosis.lead.verdict.category)
+    response.set_etag(diagnosis.id)
+    response.content_language.add(diagnosis.language)
+    response.vary.update(("Accept", "Accept-Language"))
+    return response
+
+
+def _json_response(content: Answer) -> Response:
+    asked_media_type(JSON)
+    response = jsonify(content)
+    response.vary.add("Accept-Language")
+    return response
+
+
+def _result(number: int, item: Any) -> Answer:  # noqa: ANN401  # any JSON value may stand in the list
+    given = item.get("id") if isinstance(item, dict) else None
+    name = {"id": given if isinstance(given, str | int) else None}
+    try:
+        diagnosis = _diagnosed(number, item)
+    except Exception as error:  # noqa: BLE001  # one bad item must not take the others along
+        return name | errors.problem_of(error, at=("items", str(number)))
+    return {**answer_of(diagnosis), **name, "result_id": diagnosis.id}
+
+
+def _diagnosed(number: int, item: Any) -> Diagnosis:  # noqa: ANN401  # any JSON value may stand in the list
+    limit_s = services().settings.request_timeout_s
+    if perf_counter() - g.started >= limit_s:
+        raise OutOfTime(f"Item {number} was not reached within {limit_s} s.")
+    submission: Submission = BatchItemSchema().load(item)
+    return submission.diagnosed_by(services().diagnoser, language=asked_language())

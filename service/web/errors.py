@@ -1,0 +1,216 @@
+"""Every error as RFC 9457 problem JSON: one table says which exception is which problem."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+import structlog
+from flask import Flask, Response
+from marshmallow import ValidationError
+from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.routing import RequestRedirect
+
+from model.errors import EmptyEvidence, EvidenceError, TooLarge, UnknownName
+from service.errors import NotReady, OutOfTime
+from service.logs import places_of
+
+MEDIA_TYPE = "application/problem+json"
+TYPE_PREFIX = "urn:ndr-triage:problem:"
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemType:
+    """One kind of problem: its stable name, its status, and its words."""
+
+    name: str
+    status: int
+    title: str
+    meaning: str
+
+    @property
+    def uri(self) -> str:
+        """The value of ``type``."""
+        return TYPE_PREFIX + self.name
+
+
+class InvalidQuery(ValidationError):
+    """A query parameter is wrong."""
+
+
+MALFORMED = ProblemType(
+    "malformed-request",
+    400,
+    "The request cannot be read",
+    "The body is not the JSON it claims to be, or broke off.",
+)
+UNAUTHORIZED = ProblemType(
+    "unauthorized", 401, "A key is needed", "Send one of the service's keys as `Authorization: Bearer …`."
+)
+NOT_FOUND = ProblemType(
+    "not-found", 404, "There is no such thing", "The path, or the name in it, is not known."
+)
+METHOD_NOT_ALLOWED = ProblemType(
+    "method-not-allowed", 405, "The method does not fit", "The header `Allow` names the methods that do."
+)
+NOT_ACCEPTABLE = ProblemType(
+    "not-acceptable",
+    406,
+    "The answer is not given in that form",
+    "The detail names the media types that are given.",
+)
+TOO_LARGE = ProblemType(
+    "too-large",
+    413,
+    "The body is too large",
+    "The limits are the setting `NDR_MAX_BODY_BYTES` and that of one message.",
+)
+UNSUPPORTED = ProblemType(
+    "unsupported-media-type", 415, "The body's type is not read here", "The detail names the types that are."
+)
+INVALID = ProblemType(
+    "invalid-request",
+    422,
+    "The request is not valid",
+    "`errors` names each field or parameter and what is allowed.",
+)
+EMPTY = ProblemType(
+    "empty-evidence", 422, "There is nothing to diagnose", "The body, or the text in it, is empty."
+)
+UNREADABLE = ProblemType(
+    "unreadable-evidence", 422, "The evidence cannot be read", "It is not what its type or field says it is."
+)
+INTERNAL = ProblemType(
+    "internal-error",
+    500,
+    "Something went wrong here",
+    "Not your fault; the log has more under the request id.",
+)
+NOT_READY = ProblemType(
+    "not-ready", 503, "The service is not ready", "Its self-test does not come out right; send it no work."
+)
+OUT_OF_TIME = ProblemType(
+    "out-of-time",
+    503,
+    "The time ran out",
+    "Only in a batch: the item was not reached within `NDR_REQUEST_TIMEOUT_S`.",
+)
+
+PROBLEM_TYPES = (
+    MALFORMED,
+    UNAUTHORIZED,
+    NOT_FOUND,
+    METHOD_NOT_ALLOWED,
+    NOT_ACCEPTABLE,
+    TOO_LARGE,
+    UNSUPPORTED,
+    INVALID,
+    EMPTY,
+    UNREADABLE,
+    INTERNAL,
+    NOT_READY,
+    OUT_OF_TIME,
+)
+
+BY_EXCEPTION: tuple[tuple[type[Exception], ProblemType], ...] = (
+    (ValidationError, INVALID),
+    (orjson.JSONDecodeError, MALFORMED),
+    (EmptyEvidence, EMPTY),
+    (TooLarge, TOO_LARGE),
+    (EvidenceError, UNREADABLE),
+    (UnknownName, NOT_FOUND),
+    (NotReady, NOT_READY),
+    (OutOfTime, OUT_OF_TIME),
+)
+"""The first row that fits decides; what fits none, and is no error of HTTP's own, is an internal error."""
+
+BY_STATUS = {
+    kind.status: kind
+    for kind in (
+        *(MALFORMED, UNAUTHORIZED, NOT_FOUND, METHOD_NOT_ALLOWED, NOT_ACCEPTABLE),
+        *(TOO_LARGE, UNSUPPORTED, INTERNAL),
+    )
+}
+"""The problems that errors of HTTP's own are; any other status has the type ``about:blank``."""
+
+Problem = dict[str, Any]
+
+
+def register(app: Flask) -> None:
+    """Makes an application answer every exception with a problem."""
+    app.register_error_handler(Exception, _answer)
+
+
+def problem_of(error: Exception, *, at: tuple[str, ...] = ()) -> Problem:
+    """The problem that an exception is; one that nobody expected is logged and says nothing of the inside.
+
+    Args:
+        error: what was raised.
+        at: the way from the top of the body to the part that was at fault.
+    """
+    if isinstance(error, HTTPException):
+        return _http_problem(error)
+    kind = next((kind for exception, kind in BY_EXCEPTION if isinstance(error, exception)), INTERNAL)
+    if kind is INTERNAL:
+        structlog.get_logger().error("unhandled", error=type(error).__name__, places=places_of(error))
+        return _problem(kind, kind.meaning)
+    if isinstance(error, ValidationError):
+        return {**_problem(kind, "Some of what was sent is not allowed."), "errors": list(_errors(error, at))}
+    return _problem(kind, str(error))
+
+
+def _problem(kind: ProblemType, detail: str) -> Problem:
+    problem = {"type": kind.uri, "title": kind.title, "status": kind.status, "detail": detail}
+    request_id = structlog.contextvars.get_contextvars().get("request_id")
+    return {**problem, "request_id": request_id} if request_id else problem
+
+
+def _http_problem(error: HTTPException) -> Problem:
+    status = HTTPStatus(error.code or INTERNAL.status)
+    if status in BY_STATUS:
+        kind = BY_STATUS[status]
+        is_our_word = status < INTERNAL.status and error.description != type(error).description
+        return _problem(kind, str(error.description) if is_our_word else kind.meaning)
+    problem = _problem(INTERNAL, status.description or status.phrase)
+    return problem | {"type": "about:blank", "title": status.phrase, "status": status}
+
+
+def _answer(error: Exception) -> Response | RequestRedirect:
+    if isinstance(error, RequestRedirect):
+        return error
+    problem = problem_of(error)
+    response = Response(orjson.dumps(problem), status=problem["status"])
+    if isinstance(error, HTTPException) and not isinstance(error, InternalServerError):
+        response.headers.extend(error.get_headers())
+    response.headers["Content-Type"] = MEDIA_TYPE
+    return response
+
+
+def _errors(error: ValidationError, at: tuple[str, ...]) -> Iterator[dict[str, str]]:
+    for path, detail in _leaves(error.messages, at):
+        if isinstance(error, InvalidQuery):
+            yield {"detail": detail, "parameter": path[0] if path else ""}
+        else:
+            yield {"detail": detail, "pointer": _pointer(path)}
+
+
+def _leaves(messages: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:  # noqa: ANN401
+    """Each message with the way to it; marshmallow nests dictionaries and ends in lists."""
+    if isinstance(messages, dict):
+        for name, inner in messages.items():
+            yield from _leaves(inner, path if name == "_schema" else (*path, str(name)))
+    else:
+        for detail in messages:
+            yield path, str(detail)
+
+
+def _pointer(path: tuple[str, ...]) -> str:
+    """A JSON pointer as a URI fragment.
+
+    >>> _pointer(("items", "3", "a/b"))
+    '#/items/3/a~1b'
+    """
+    return "#" + "".join("/" + name.replace("~", "~0").replace("/", "~1") for name in path)

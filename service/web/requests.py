@@ -1,0 +1,124 @@
+"""The shapes of requests, and what becomes of them."""
+
+from __future__ import annotations
+
+import binascii
+from base64 import b64decode
+from collections.abc import Mapping
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
+from webargs.fields import DelimitedList
+
+from model.languages import LANGUAGES
+from model.types import Form
+from service.web.negotiation import language_of
+from service.web.schemas import AnswerSchema, CallerId
+from service.web.submission import Submission
+
+
+class Language(fields.String):
+    """A language tag, reduced to a language that answers are given in."""
+
+    def _deserialize(
+        self, value: object, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> str:
+        language = language_of(super()._deserialize(value, attr, data, **kwargs))
+        if language is None:
+            raise ValidationError(f"Not one of {', '.join(LANGUAGES)}.")
+        return language
+
+
+class Untouched(fields.Nested):
+    """Describes a nested object but hands on what came, so that each is judged on its own."""
+
+    def _deserialize(self, value: object, *args: Any, **kwargs: Any) -> object:
+        return value
+
+
+def _is_not_blank(value: str) -> None:
+    if not value.strip():
+        raise ValidationError("There is nothing in it.")
+
+
+class UploadSchema(Schema):
+    """What may stand beside an uploaded file."""
+
+    language = Language(
+        metadata={"description": "Language of the answer: `en` or `zh`; before `Accept-Language`."}
+    )
+
+
+class ClassifySchema(UploadSchema):
+    """One piece of evidence: either a text, or a whole message."""
+
+    text = fields.String(
+        validate=_is_not_blank,
+        metadata={
+            "description": "An SMTP reply, or text copied from a bounce.",
+            "examples": ["550 5.1.1 User unknown"],
+        },
+    )
+    message = fields.String(
+        validate=_is_not_blank,
+        metadata={"description": "A whole mail with its headers, or an Outlook file in base64."},
+    )
+    encoding = fields.String(
+        validate=validate.OneOf(["plain", "base64"]), metadata={"description": "How `message` is written."}
+    )
+
+    @validates_schema
+    def _holds_one(self, given: dict[str, Any], **_: Any) -> None:
+        if ("text" in given) == ("message" in given):
+            raise ValidationError("Give either text or message.")
+        if "encoding" in given and "message" not in given:
+            raise ValidationError({"encoding": ["Goes with message only."]})
+
+    @post_load
+    def _submission(self, given: dict[str, Any], **_: Any) -> Submission:
+        raw, form = _evidence_in(given)
+        return Submission(raw, form, given.get("language"), given.get("id"))
+
+
+def _evidence_in(given: dict[str, Any]) -> tuple[bytes, Form]:
+    if "message" not in given:
+        return given.get("text", "").encode(), Form.TEXT
+    if given.get("encoding") == "base64":
+        return _decoded(given["message"]), Form.AUTO
+    return given["message"].encode(), Form.MESSAGE
+
+
+def _decoded(message: str) -> bytes:
+    try:
+        return b64decode("".join(message.split()), validate=True)
+    except (binascii.Error, ValueError):
+        raise ValidationError({"message": ["Not base64."]}) from None
+
+
+class BatchItemSchema(ClassifySchema):
+    """One item of a batch."""
+
+    id = CallerId(
+        metadata={"description": "Your own name for the item, given back.", "type": ["string", "integer"]}
+    )
+
+
+class BatchSchema(Schema):
+    """Several pieces of evidence, each on a delivery of its own."""
+
+    items = fields.List(
+        Untouched(BatchItemSchema),
+        required=True,
+        validate=validate.Length(min=1),
+        metadata={"description": "The items; answers keep their order."},
+    )
+
+
+class ClassifyQuerySchema(Schema):
+    """What of the answer is wanted."""
+
+    fields_ = DelimitedList(
+        fields.String(validate=validate.OneOf(sorted(AnswerSchema().fields))),
+        data_key="fields",
+        metadata={"description": "Names of the fields to keep, separated by commas; none keeps all."},
+    )

@@ -1,0 +1,68 @@
+"""Builds everything the service needs; each piece can be handed in instead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from model.pipeline import build_diagnoser
+from model.types import Diagnosis, Form
+from service.errors import NotReady
+from service.settings import Settings
+
+WORKED_CASE = (
+    b'451 4.4.0 Primary target IP address responded with: "454 4.7.0 Temporary authentication failure." '
+    b"Attempted failover to alternate host, but that did not succeed. Either there are no alternate hosts, "
+    b"or delivery failed to all alternate hosts."
+)
+WORKED_CATEGORY = "internal_auth_failed"
+
+
+class Diagnoser(Protocol):
+    """What the shell needs of the core: evidence in, diagnosis out."""
+
+    @property
+    def rules_version(self) -> str:
+        """Changes when any rule does."""
+
+    @property
+    def model_version(self) -> str | None:
+        """The learned half in use; ``None`` when there is none."""
+
+    def diagnose(self, raw: bytes, *, form: Form = Form.AUTO, language: str = "en") -> Diagnosis:
+        """Says what a piece of evidence means.
+
+        Raises:
+            EvidenceError: it is empty, too large, or not what ``form`` claims.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything a request needs."""
+
+    settings: Settings
+    diagnoser: Diagnoser
+
+    def worked_case(self) -> Diagnosis:
+        """The diagnosis of the case that must always come out right."""
+        return self.diagnoser.diagnose(WORKED_CASE, form=Form.TEXT)
+
+    def self_test(self) -> None:
+        """Diagnoses the worked case.
+
+        Raises:
+            NotReady: it does not come out right.
+        """
+        category = self.worked_case().lead.verdict.category
+        if category != WORKED_CATEGORY:
+            raise NotReady(f"the self-test gave {category}, not {WORKED_CATEGORY}")
+
+
+def build(settings: Settings, *, diagnoser: Diagnoser | None = None) -> Services:
+    """Wires the service.
+
+    Raises:
+        RuleError: one of the user's own rules is wrong.
+    """
+    return Services(settings, diagnoser or build_diagnoser(custom_rules=settings.rules_dir))

@@ -1,0 +1,92 @@
+"""Settings are read once, checked, and documented."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from service import settings as module
+from service.errors import SettingError
+from service.settings import SETTINGS, Settings
+
+SETTINGS_PAGE = Path(__file__).parents[3] / "docs" / "settings.md"
+
+
+def test_an_empty_environment_gives_the_defaults() -> None:
+    assert Settings() == Settings.read({"PATH": "/bin", "NDR_PORT": ""})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "field", "expected"),
+    [
+        ("NDR_HOST", "::1", "host", "::1"),
+        ("NDR_PORT", "0", "port", 0),
+        ("NDR_ALLOW_OPEN", "Yes", "allow_open", True),
+        ("NDR_ALLOW_OPEN", "0", "allow_open", False),
+        ("NDR_MAX_BODY_BYTES", "1048576", "max_body_bytes", 1 << 20),
+        ("NDR_LANGUAGE", "zh", "language", "zh"),
+        ("NDR_LOG_LEVEL", "debug", "log_level", "debug"),
+        ("NDR_API_KEYS", " a , ,b", "api_keys", tuple(hashlib.sha256(key).digest() for key in (b"a", b"b"))),
+        ("NDR_API_KEYS", "sha256:" + "0A" * 32, "api_keys", (b"\x0a" * 32,)),
+    ],
+)
+def test_a_value_is_read_in_its_type(name: str, value: str, field: str, expected: object) -> None:
+    assert expected == getattr(Settings.read({name: value}), field)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("NDR_PORT", "eighty", "a whole number from 0 to 65535"),
+        ("NDR_PORT", "65536", "a whole number from 0 to 65535"),
+        ("NDR_PORT", "-1", "a whole number from 0 to 65535"),
+        ("NDR_PORT", "８０", "a whole number from 0 to 65535"),
+        ("NDR_WORKERS", "0", "a whole number from 1 to 256"),
+        ("NDR_ALLOW_OPEN", "maybe", "1, true, yes, 0, false or no"),
+        ("NDR_LANGUAGE", "fr", "one of en, zh"),
+        ("NDR_LOG_LEVEL", "loud", "one of debug, info, warning, error, critical"),
+        ("NDR_RULES_DIR", "/nonexistent/rules", "an existing folder"),
+        ("NDR_HOST", "a host", "a host name or an IP address, without brackets and port"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_is_allowed(name: str, value: str, allowed: str) -> None:
+    with pytest.raises(SettingError) as raised:
+        Settings.read({name: value})
+
+    assert f"{name}={value!r}: allowed is {allowed}" == str(raised.value)
+
+
+def test_a_wrong_key_is_not_shown() -> None:
+    with pytest.raises(SettingError) as raised:
+        Settings.read({"NDR_API_KEYS": "sha256:secret"})
+
+    assert "secret" not in str(raised.value)
+
+
+def test_keys_are_kept_as_digests_only() -> None:
+    assert "open-sesame" not in repr(Settings.read({"NDR_API_KEYS": "open-sesame"}))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
+def test_loopback_needs_no_key(host: str) -> None:
+    Settings(host=host).check_exposure()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "mail.example.com"])
+def test_elsewhere_keys_are_needed_unless_told_otherwise(host: str) -> None:
+    Settings(host=host, api_keys=(b"digest",)).check_exposure()
+    Settings(host=host, allow_open=True).check_exposure()
+
+    with pytest.raises(SettingError, match="NDR_HOST"):
+        Settings(host=host).check_exposure()
+
+
+def test_every_setting_has_a_name_of_its_own_and_a_help() -> None:
+    assert len(SETTINGS) == len({setting.name for setting in SETTINGS})
+    assert all(setting.help.endswith(".") for setting in SETTINGS)
+
+
+def test_the_page_on_settings_is_current() -> None:
+    page = "\n".join(module.page()) + "\n"
+
+    assert page == SETTINGS_PAGE.read_text("utf-8"), "run make docs"

@@ -1,0 +1,166 @@
+"""A web application around a diagnoser that knows four words."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from io import StringIO
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from model.errors import EmptyEvidence, EvidenceError, TooLarge
+from model.types import (
+    Action,
+    Advice,
+    Candidate,
+    Cause,
+    Diagnosis,
+    Evidence,
+    FixOwner,
+    Form,
+    Kind,
+    Permanence,
+    RecipientDiagnosis,
+    Reply,
+    Report,
+    Route,
+    Stage,
+    Unwrapped,
+    Verdict,
+)
+from service import logs
+from service.settings import Settings
+from service.web.app import create_app
+from service.wiring import Services
+
+
+@dataclass
+class FakeDiagnoser:
+    """Diagnoses everything as the worked case, fails on command, and remembers what it was given."""
+
+    rules_version: str = "rules-1"
+    model_version: str | None = None
+    category: str = "internal_auth_failed"
+    seen: list[tuple[bytes, Form, str]] = field(default_factory=list)
+
+    def diagnose(self, raw: bytes, *, form: Form = Form.AUTO, language: str = "en") -> Diagnosis:
+        self.seen.append((raw, form, language))
+        for word, error in FAILURES.items():
+            if word in raw:
+                raise error
+        if not raw.strip():
+            raise EmptyEvidence("there is nothing in it")
+        return replace(worked_diagnosis(self.category), language=language)
+
+
+FAILURES = {
+    b"raise-too-large": TooLarge("26 MB are more than 25 MB"),
+    b"raise-unreadable": EvidenceError("this is not an Outlook file"),
+    b"raise-unexpected": RuntimeError("raise-unexpected from marker@example.com"),
+}
+
+TEXT = '451 4.4.0 Primary target IP address responded with: "454 4.7.0 Temporary authentication failure."'
+
+
+def worked_diagnosis(category: str = "internal_auth_failed") -> Diagnosis:
+    outer = Reply(text=TEXT, smtp=451, enhanced="4.4.0")
+    inner = Reply(text="454 4.7.0 Temporary authentication failure.", smtp=454, enhanced="4.7.0")
+    cause = Cause(
+        id="clock_skew",
+        title="The clocks differ",
+        explanation="Kerberos refuses.",
+        likelihood=0.3,
+        fix_owner=FixOwner.SENDER_ADMIN,
+        evidence=(),
+        checks=("w32tm /monitor",),
+        fixes=("w32tm /resync",),
+        links=("https://example.com/time",),
+    )
+    verdict = Verdict(
+        category=category,
+        confidence=0.98765,
+        permanence=Permanence.TEMPORARY,
+        action=Action.FIX_SENDER,
+        fix_owner=FixOwner.SENDER_ADMIN,
+        stage=Stage.SENDER_TRANSPORT,
+        decided_by="rule",
+        evidence=(
+            Evidence(
+                "rule",
+                inner.text,
+                0.98,
+                rule_id="exchange.temporary_authentication_failure",
+                start=53,
+                end=96,
+            ),
+        ),
+        alternatives=(Candidate("client_auth_required", 0.01),),
+    )
+    lead = RecipientDiagnosis(
+        address="user@example.com",
+        original_address=None,
+        verdict=verdict,
+        unwrapped=Unwrapped(text=TEXT, chain=(outer, inner), start=53, end=96, retry_after_s=300),
+        provider="exchange",
+        remote_mta=None,
+        advice=Advice("Servers could not authenticate", "The mail waits.", (cause,)),
+    )
+    return Diagnosis(
+        id="d1",
+        kind=Kind.BOUNCE,
+        lead=lead,
+        recipients=(lead,),
+        report=Report(kind=Kind.BOUNCE, kind_reason="reply", failures=()),
+        route=Route(),
+        language="en",
+        taxonomy_version=1,
+        rules_version="rules-1",
+        model_version=None,
+    )
+
+
+@pytest.fixture
+def diagnoser() -> FakeDiagnoser:
+    return FakeDiagnoser()
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(max_body_bytes=1 << 16, batch_limit=5)
+
+
+@pytest.fixture
+def app(settings: Settings, diagnoser: FakeDiagnoser) -> Flask:
+    app = create_app(Services(settings, diagnoser))
+    diagnoser.seen.clear()  # the description diagnoses the worked case for its example
+    return app
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def log() -> Iterator["Log"]:
+    stream = StringIO()
+    logs.configure("info", stream=stream)
+    yield Log(stream)
+    logs.configure("critical")
+
+
+@dataclass
+class Log:
+    """What was logged while a test ran."""
+
+    stream: StringIO
+
+    @property
+    def text(self) -> str:
+        return self.stream.getvalue()
+
+    @property
+    def entries(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.text.splitlines()]
