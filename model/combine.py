@@ -29,6 +29,9 @@ NARROW_ENOUGH = 0.7
 CODE_AGAINST_WORDS = 0.5
 """What a code that contradicts the words counts of its weight."""
 
+EXPIRED_FROM = 0.6
+"""From this weight on, words of expiry make a bounce final."""
+
 MAX_ALTERNATIVES = 3
 MAX_EVIDENCE = 8
 _KIND_CATEGORIES = {
@@ -154,7 +157,7 @@ def _verdict(
     evidence: tuple[Evidence, ...] | None = None,
 ) -> Verdict:
     own = next((match for match in matches if match.rule.category == category), None)
-    permanence = _permanence(category, own, facts)
+    permanence = _permanence(category, own, facts, gave_up=facts.gave_up or _says_expired(matches))
     return Verdict(
         category=category,
         confidence=round(confidence, 4),
@@ -169,14 +172,16 @@ def _verdict(
     )
 
 
-def _permanence(category: str, own: Match | None, facts: Facts) -> Permanence:
+def _permanence(category: str, own: Match | None, facts: Facts, *, gave_up: bool) -> Permanence:
     """By what the mail system did, else by the rule, else by category and the first digit of the reply."""
     usual = taxonomy()[category].permanence
     if facts.kind is Kind.DELAY:
         return Permanence.TEMPORARY
+    if facts.kind in _KIND_CATEGORIES:
+        return Permanence.UNKNOWN
     if category == UNKNOWN:
         return _BY_DIGIT.get(facts.digit, Permanence.UNKNOWN)
-    if facts.gave_up and usual != Permanence.UNKNOWN and not _is_unsaid_quota(category, facts):
+    if gave_up and usual != Permanence.UNKNOWN and not _is_unsaid_quota(category, facts):
         return Permanence.PERMANENT
     if own is not None and own.rule.permanence is not None:
         return own.rule.permanence
@@ -185,6 +190,12 @@ def _permanence(category: str, own: Match | None, facts: Facts) -> Permanence:
     if usual == Permanence.PERMANENT and facts.digit == "4":
         return Permanence.TEMPORARY
     return Permanence(usual)
+
+
+def _says_expired(matches: Iterable[Match]) -> bool:
+    """Whether the words say that the queue gave up, whatever it was waiting for."""
+    expired = (match for match in matches if match.rule.category == "message_expired")
+    return any(match.weight >= EXPIRED_FROM and match.rule.text is not None for match in expired)
 
 
 def _is_unsaid_quota(category: str, facts: Facts) -> bool:

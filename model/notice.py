@@ -116,9 +116,10 @@ def _starts_headers(lines: list[str], number: int) -> bool:
 
 def _hits(lines: list[str], shunned: set[str]) -> Iterator[tuple[int, str, int]]:
     """(line number, address, rank) of each address; a shunned one counts only for want of others."""
-    for number, line in enumerate(lines):
-        if "@" not in line:
+    for number, written in enumerate(lines):
+        if "@" not in written:
             continue
+        line = _not_failed_pattern().sub(" ", written)
         found, rank = _explained(line) or (addresses(line), UNEXPLAINED)
         for address in found:
             is_shunned = address.lower() in shunned
@@ -209,6 +210,12 @@ def _recipient_patterns() -> tuple[PatternSet, tuple[tuple[Any, int], ...]]:
     texts = [entry["text"].replace("{addr}", _ADDR) for entry in entries]
     ranked = tuple((compiled(text), entry["rank"]) for text, entry in zip(texts, entries, strict=True))
     return compiled_set(texts), ranked
+
+
+@cache
+def _not_failed_pattern() -> Any:  # noqa: ANN401  # re2 has no type stubs
+    entries = read_toml(data_file("layouts.toml"))["not_failed"]
+    return compiled("|".join(entry["text"].replace("{addr}", f"(?:{_ADDR})") for entry in entries))
 
 
 @cache

@@ -7,7 +7,8 @@ from typing import Any
 
 import re2
 
-SET_MEMORY_BYTES = 256 << 20
+CHUNK = 250
+"""Patterns a filter: more in one, and its automaton outgrows its memory; fewer, and there are more passes."""
 
 
 def compiled(text: str) -> Any:  # noqa: ANN401  # re2 has no type stubs
@@ -20,32 +21,43 @@ def compiled(text: str) -> Any:  # noqa: ANN401  # re2 has no type stubs
 
 
 def compiled_set(texts: Iterable[str]) -> PatternSet:
-    """Many patterns that are searched in one pass."""
+    """Many patterns that are searched together."""
     return PatternSet(tuple(texts))
 
 
 class PatternSet:
-    """Tells which of many patterns a text holds, in one pass."""
+    """Tells which of many patterns a text holds.
+
+    One pass finds the literal pieces that the patterns need, and only patterns with all their pieces run.
+    """
 
     def __init__(self, texts: tuple[str, ...]) -> None:
-        self._engine = _engine(texts) if texts else None
+        chunks = (texts[start : start + CHUNK] for start in range(0, len(texts), CHUNK))
+        self._filters = tuple(_filter(chunk) for chunk in chunks)
 
     def hits(self, text: str) -> tuple[int, ...]:
         """The positions of the patterns that occur, in the order they were given."""
-        return tuple(self._engine.Match(text) or ()) if self._engine is not None else ()
+        encoded = text.encode()
+        found = ((number, chunk.Match(encoded)) for number, chunk in enumerate(self._filters))
+        return tuple(number * CHUNK + index for number, hits in found if hits for index in sorted(hits))
+
+    def pattern(self, index: int) -> Any:  # noqa: ANN401  # re2 has no type stubs
+        """The pattern at a position, compiled."""
+        number, rest = divmod(index, CHUNK)
+        return self._filters[number].re(rest)
 
 
-def _engine(texts: tuple[str, ...]) -> Any:  # noqa: ANN401  # re2 has no type stubs
-    engine = re2.Set.SearchSet(_options(SET_MEMORY_BYTES))
+def _filter(texts: tuple[str, ...]) -> Any:  # noqa: ANN401  # re2 has no type stubs
+    chunk = re2.Filter()
+    options = _options()
     for text in texts:
-        engine.Add(text)
-    engine.Compile()
-    return engine
+        chunk.Add(text, options)
+    chunk.Compile()
+    return chunk
 
 
-def _options(max_mem: int = 8 << 20) -> Any:  # noqa: ANN401  # re2 has no type stubs
+def _options() -> Any:  # noqa: ANN401  # re2 has no type stubs
     options = re2.Options()
     options.case_sensitive = False
     options.log_errors = False
-    options.max_mem = max_mem
     return options

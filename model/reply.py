@@ -14,40 +14,55 @@ from model.types import Reply, Unwrapped
 
 MAX_REPLY_CHARS = 8192
 
+_CODE = (
+    r"(?!465|587)([245]\d\d)(?!\d| ?(?:[kmg]?b|bytes|ms|sec(?:ond)?s?|min(?:ute)?s?|hours|days|pages|per)\b)"
+)
+"""A reply code, and no port, size, time or number of anything."""
 _ENHANCED = r"[245]\.\d{1,3}\.\d{1,3}"
 _LEADING = re.compile(rf"[\s\"'“(<\[#:;*-]*([245]\d\d)(?![\d.])[ \-]*[(\[]?#?({_ENHANCED})?(?![\d.])")
 _BOTH = re.compile(rf"(?<![\d.])([245]\d\d)[ \-]+[(\[]?#?({_ENHANCED})(?![\d.])")
 _NAMED = re.compile(
-    r"(?:\b|_)(?:smtp|error|code|status|reply|said|returned|response)[^\d\n]{1,14}([245]\d\d)(?![\d.])", re.I
+    r"(?:\b|_)(?:smtp|error|code|status|reply|said|returned|response)[^\d\n]{1,14}"
+    rf"(?<!line )(?<!port )(?<!after )(?<!message ){_CODE}(?!\.)",
+    re.I,
 )
-_LATER = re.compile(r"(?:^|[.:;>\])-] |\.{3} ?|： ?)\(?([245]\d\d)[ \-](?![\d.])")
-_ENHANCED_ALONE = re.compile(rf"(?<![\d.])({_ENHANCED})(?!\.?\d)")
+_LATER = re.compile(rf"(?:^|[.:;>\])-] |\.{{3}} ?|： ?)\(?{_CODE}[ \-](?![\d.])", re.I)
+_ENHANCED_ALONE = re.compile(
+    r"(?<![\d.])(?<![a-z][-v])(?<![/v])(?<!version )(?<!protocol )(?<!release )([245]\.\d\.\d{1,3})(?!\.?\d)",
+    re.I,
+)
 _FIRST_CODE = re.compile(rf"(?<![\d.])([245]\d\d)[ \-](?:({_ENHANCED})[ \-])?")
 _TAIL = compiled(
     r' ?\(in reply to[^)]{0,80}\)\)?|["”]?\.? attempted failover to alternate|\} ?[;\]]|[\'"”]? ?#smtp#|'
     r" ?##(?:rfc822|$)|>? #smtp#|['\"”]\)?$|: retry timeout exceeded$| giving up on "
 )
 _COMMAND = compiled(
-    r"(?:in reply to|in response to|after|during|while sending|error at|reply to|>>>|rejected at|command:?) ?"
-    r"(?:the )?(?:\(?end of )?(mail from|rcpt to|rcpt|mail|data|bdat|ehlo|helo|starttls|auth|rset|lhlo|"
+    r"(?:in reply to|in response to|after|during|while sending|error at|did not like our|reply to|>>>|"
+    r"rejected at|command:?) ?(?:the )?(?:\(?end of )?"
+    r"(mail from|rcpt to|rcpt|mail|data|bdat|ehlo|helo|starttls|auth|rset|lhlo|"
     r"pipelined data|initial connection|message body|data body|text|connect)\b"
 )
+_SENDER_PROBE = compiled(r"sender address rejected: (?:undeliverable|unverified) address:? ?$")
+"""What follows was said of the sender, to a server that asked before it refused the mail."""
 _SAID = compiled(
     r"\b(rcpt to|mail from|data|helo|ehlo) said\b|(refused to talk to me|initial server greeting)"
 )
 _HOST = compiled(
     r"(?:(client |sender )?(?:host|server at|remote server|mta|connect(?:ion)? to|connection with|"
-    r"conversation with|talking to):? )"
+    r"conversation with|talking to):? |\bt=[a-z_]{1,40} h=)"
     r"<?([a-z0-9](?:[a-z0-9_-]*[a-z0-9])?(?:\.[a-z0-9_-]+)+)\.?>?:?(?: ?[\[(]([0-9a-f.:]{3,45})[\])])?"
 )
 _FQDN = compiled(r"()\{FQDN=([^}\s]{1,255})\}(?:;\{IP=([0-9a-f.:]{3,45})\})?")
 _BARE_IP = compiled(r"\b((?:\d{1,3}\.){3}\d{1,3}) (?:does not like|failed after)")
 _LINK = compiled(r"https?://[^\s<>\"'()（）]{3,500}")
 _QUEUED = compiled(r"(?:queued (?:mail )?(?:as|for delivery as)|queue id:?|queue-id:?) ([a-z0-9-]{5,40})\b")
-_LOG_QUEUE = compiled(r"(?:^|\]: )([0-9a-f]{6,17}|[0-9a-z]{6}-[0-9a-z]{6,11}-[0-9a-z]{2,4}): ")
+_LOG_QUEUE = compiled(
+    r"(?:^|\]: )([0-9a-f]{6,17}|[0-9b-df-hj-np-tv-z]{10,20}|[0-9a-z]{6}-[0-9a-z]{6,11}-[0-9a-z]{2,4}): |"
+    r"\d ([0-9a-z]{6}-[0-9a-z]{6,11}-[0-9a-z]{2,4}) (?:\*\*|==|=>|->|<=|completed)"
+)
 _RETRY = compiled(
     r"(?:(?:try|retry|come back|again|wait|greylist(?:ed|ing)|deferred|delayed|later)"
-    r"[a-z ,]{0,40}?(?:in|for|after|at least|until)? ?|retry-after: ?|等待|请在)(\d{1,6}) ?"
+    r"[a-z ,]{0,40}?(?:in|for|after|at least|until)? ?|retry-after: ?|等待|请在) ?(\d{1,6}) ?"
     r"(seconds?|secs?|s|minutes?|mins?|min|m|hours?|hrs?|h|秒|分钟|小时)?\b?(?: later|后)?"
 )
 _RETRY_CLOCK = compiled(r"(?:try again|retry|come back|greylisted)[a-z ,]{0,40}(\d{1,2}):(\d{2}):(\d{2})\b")
@@ -113,9 +128,13 @@ def readable(text: str) -> str:
 
 
 def block_lists(text: str) -> tuple[str, ...]:
-    """The names of the block lists a text mentions, the specific ones first."""
+    """The names of the block lists a text mentions, the specific ones first and alone."""
     engine, names = _block_list_engine()
-    return tuple(dict.fromkeys(names[index] for index in engine.hits(text)))
+    found: list[str] = []
+    for name in (names[index] for index in engine.hits(text)):
+        if name not in found and not any(other.startswith(f"{name} ") for other in found):
+            found.append(name)
+    return tuple(found)
 
 
 def _bounds(text: str) -> list[tuple[int, int]]:
@@ -146,9 +165,11 @@ def _wrapper_hits(text: str) -> Iterator[tuple[int, int]]:
     hits += [hit.span() for hit in possible.finditer(text) if _LEADING.match(text, hit.end())]
     last_end = 0
     for start, end in sorted(hits):
-        if start >= last_end:
+        if start < last_end:
+            continue
+        last_end = end
+        if not _SENDER_PROBE.search(text[max(0, start - 80) : start]):
             yield start, end
-            last_end = end
 
 
 def _reply(segment: str) -> Reply:
@@ -212,8 +233,8 @@ def _retry_after_s(text: str) -> int | None:
 
 
 def _queue_ids(text: str) -> tuple[str, ...]:
-    found = [*_QUEUED.findall(text), *_LOG_QUEUE.findall(text)]
-    return tuple(dict.fromkeys(found))
+    logged = (first or second for first, second in _LOG_QUEUE.findall(text))
+    return tuple(dict.fromkeys([*_QUEUED.findall(text), *logged]))
 
 
 @cache

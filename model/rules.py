@@ -88,7 +88,6 @@ class RuleBook:
         self.rules = tuple(rules)
         self._texts = tuple(rule for rule in self.rules if rule.text is not None)
         self._codes = tuple(rule for rule in self.rules if rule.text is None)
-        self._patterns: dict[str, Any] = {}
         self._seen_codes: dict[_Codes, tuple[tuple[Rule, float, str], ...]] = {}
 
     def matches(
@@ -126,10 +125,10 @@ class RuleBook:
         for index in self._engine.hits(unwrapped.text):
             rule = self._texts[index]
             if _holds(rule.when, unwrapped.command, parties, codes):
-                yield self._place(rule, unwrapped)
+                yield self._place(rule, self._engine.pattern(index), unwrapped)
 
-    def _place(self, rule: Rule, unwrapped: Unwrapped) -> Match:
-        pattern = self._pattern(rule)
+    @staticmethod
+    def _place(rule: Rule, pattern: Any, unwrapped: Unwrapped) -> Match:  # noqa: ANN401  # re2 has no type stubs
         inner = pattern.search(unwrapped.text, unwrapped.start, unwrapped.end)
         hit = inner or pattern.search(unwrapped.text)
         weight = rule.strength * (INNERMOST if inner else OUTER)
@@ -148,11 +147,6 @@ class RuleBook:
             placed = ((rule, *_code_place(rule.when, codes)) for rule in self._codes)
             self._seen_codes[codes] = tuple(each for each in placed if each[2])
         return self._seen_codes[codes]
-
-    def _pattern(self, rule: Rule) -> Any:  # noqa: ANN401  # re2 has no type stubs
-        if rule.id not in self._patterns:
-            self._patterns[rule.id] = compiled(rule.text or "")
-        return self._patterns[rule.id]
 
     @cached_property
     def _engine(self) -> PatternSet:
@@ -198,6 +192,8 @@ def _rules_of(file: Readable, *, custom: bool) -> Iterator[Rule]:
 def _rule(entry: dict[str, Any], *, stem: str, custom: bool) -> Rule:
     _check_keys(entry, required=_REQUIRED_KEYS, optional=_OPTIONAL_KEYS)
     _check_values(entry, stem)
+    if custom:
+        check_pattern(entry.get("text"))
     return Rule(
         id=entry["id"],
         category=entry["category"],
@@ -235,10 +231,17 @@ def _check_values(entry: dict[str, Any], stem: str) -> None:
         raise ValueError("examples must be a list of at least one text that this rule wins")
     if "text" not in entry and not {"smtp", "enhanced"} & set(entry.get("when", {})):
         raise ValueError("there must be a text, or a when with smtp or enhanced")
-    _check_pattern(entry.get("text"))
 
 
-def _check_pattern(text: str | None) -> None:
+def check_pattern(text: str | None) -> None:
+    """Refuses a pattern that is no RE2, or too long, or matches everything.
+
+    A user's rules are checked when they are loaded; for the shipped ones a test does it, once for all.
+
+    Raises:
+        ValueError: it is too long, or matches the empty text.
+        re2.error: it is no RE2.
+    """
     if text is None:
         return
     if len(text) > MAX_PATTERN_CHARS:

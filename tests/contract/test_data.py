@@ -17,6 +17,11 @@ def test_a_recipient_line_names_its_recipient(layout: dict[str, str]) -> None:
     assert ["user@example.com"] == [mention.address for mention in mentions(layout["example"])]
 
 
+@pytest.mark.parametrize("layout", LAYOUTS["not_failed"], ids=lambda layout: layout["example"])
+def test_an_address_that_did_not_fail_is_no_recipient(layout: dict[str, str]) -> None:
+    assert () == mentions(layout["example"])
+
+
 @pytest.mark.parametrize("layout", LAYOUTS["returned"], ids=lambda layout: layout["example"])
 def test_a_marker_starts_the_returned_message(layout: dict[str, str]) -> None:
     notice = split_returned(f"It failed.\n{layout['example']}\nSubject: hello")

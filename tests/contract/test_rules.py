@@ -4,7 +4,7 @@ import pytest
 
 from model.providers import providers
 from model.reply import unwrap
-from model.rules import Match, Rule, RuleBook, shipped_rules
+from model.rules import Match, Rule, RuleBook, check_pattern, shipped_rules
 
 BOOK = RuleBook(shipped_rules())
 CASES = [(rule, example) for rule in BOOK.rules for example in rule.examples]
@@ -28,6 +28,11 @@ def test_a_rule_wins_its_own_example(rule: Rule, example: str) -> None:
 @pytest.mark.parametrize(("rule", "example"), COUNTER_CASES, ids=lambda value: getattr(value, "id", ""))
 def test_a_rule_does_not_fire_on_its_counter_example(rule: Rule, example: str) -> None:
     assert rule.id not in {match.rule.id for match in matches(rule, example)}
+
+
+@pytest.mark.parametrize("rule", BOOK.rules, ids=lambda rule: rule.id)
+def test_a_pattern_is_sound(rule: Rule) -> None:
+    check_pattern(rule.text)
 
 
 def test_no_two_rules_say_the_same() -> None:
