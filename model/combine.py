@@ -26,11 +26,17 @@ UNKNOWN_BELOW = 0.3
 NARROW_ENOUGH = 0.7
 """A narrower category wins over a broad one when it has at least this share of its weight."""
 
+NEGLIGIBLE = 0.001
+"""Under this confidence the classifier has said nothing about a category."""
+
 CODE_AGAINST_WORDS = 0.5
 """What a code that contradicts the words counts of its weight."""
 
 EXPIRED_FROM = 0.6
 """From this weight on, words of expiry make a bounce final."""
+
+SURELY_UNKNOWN = 0.9
+"""The confidence in ``unknown`` where no rule fires at all."""
 
 MAX_ALTERNATIVES = 3
 MAX_EVIDENCE = 8
@@ -93,7 +99,8 @@ def _weights(matches: tuple[Match, ...], prediction: Prediction | None) -> dict[
     """The best weight a category has, from rules and prediction."""
     weights: dict[str, float] = {}
     for candidate in prediction.candidates if prediction else ():
-        weights[candidate.category] = candidate.confidence
+        if candidate.confidence >= NEGLIGIBLE:
+            weights[candidate.category] = candidate.confidence
     for match in matches:
         weights[match.rule.category] = max(match.weight, weights.get(match.rule.category, 0.0))
     return weights
@@ -112,9 +119,11 @@ def _top(matches: tuple[Match, ...], weights: Mapping[str, float]) -> str:
 
 
 def _confidence(top: str, matches: tuple[Match, ...], weights: Mapping[str, float]) -> float:
-    """The weight, lowered by the strongest rival: a tie is not certainty."""
+    """The weight, lowered by the strongest rival: a tie is not certainty. A user's own rule has no rival."""
     own = weights[top]
     best = next((match for match in matches if match.rule.category == top), None)
+    if best is not None and best.rule.custom:
+        return best.weight
     by_rule = {match.rule.category for match in matches}
     predicted = [weight for name, weight in weights.items() if name != top and name not in by_rule]
     rivals = [_contradiction(match, best) for match in matches if match.rule.category != top]
@@ -143,8 +152,12 @@ def _undecided(weights: Mapping[str, float], facts: Facts, matches: tuple[Match,
     """No honest category: a delay stays a delay, anything else is unknown with its candidates."""
     if facts.kind is Kind.DELAY:
         return _verdict("delivery_delayed", 0.85, (), facts, evidence=(_kind_evidence(facts, 0.85),))
-    confidence = 1.0 - max(weights.values(), default=0.0)
-    return _verdict(UNKNOWN, confidence, matches, facts, weights={**weights, UNKNOWN: confidence})
+    confidence = SURELY_UNKNOWN * (1.0 - max(weights.values(), default=0.0))
+    evidence = _evidence(UNKNOWN, matches) or (
+        Evidence("none", "no rule knows the words of this report", 0.0),
+    )
+    candidates = weights or taxonomy().base_rates
+    return _verdict(UNKNOWN, confidence, matches, facts, weights=candidates, evidence=evidence)
 
 
 def _verdict(

@@ -47,7 +47,11 @@ class Knowledge:
         """The words on a verdict; causes of providers that took no part are left out."""
         entry = self._entries[verdict.category]
         words = next((each for each in entry.variants if each.providers & parties), entry)
-        causes = [cause for providers, cause in entry.causes if not providers or providers & parties]
+        causes = [
+            cause
+            for providers, cause in entry.causes
+            if not providers or providers & parties or cause.id == verdict.cause
+        ]
         return Advice(words.title, words.summary, _ranked(causes, verdict))
 
     def title(self, category: str) -> str:

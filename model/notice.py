@@ -181,9 +181,10 @@ def _has_words(line: str, address: str) -> bool:
 
 def _paragraph(lines: list[str], number: int, starts: set[int]) -> Iterator[str]:
     for line_number in range(number, min(number + _REASON_LINES, len(lines))):
-        if not lines[line_number].strip() or line_number in starts:
+        line = lines[line_number]
+        if not line.strip() or line_number in starts or _transcript_engine().hits(line):
             return
-        yield lines[line_number]
+        yield line
 
 
 def _transcript(lines: list[str], address: str | None) -> list[str]:

@@ -20,7 +20,8 @@ class Category:
 
     ``permanence`` is a value of ``Permanence`` or ``by_code``: the first digit of the reply decides.
     ``severity`` runs from 0 to 100; the most severe recipient speaks for the message.
-    A ``broad`` category yields to any narrower one of similar strength.
+    A ``broad`` category yields to any narrower one of similar strength. ``base_rate`` (0 to 1) is its share
+    among real bounces, given for the commonest only.
     """
 
     id: str
@@ -30,6 +31,7 @@ class Category:
     stage: Stage
     severity: int
     broad: bool
+    base_rate: float
     mappings: MappingProxyType[str, str | int]
 
 
@@ -50,6 +52,11 @@ class Taxonomy:
             return self.by_id[category]
         except KeyError:
             raise UnknownName("category", category) from None
+
+    @property
+    def base_rates(self) -> dict[str, float]:
+        """How often the commonest categories are the reason, for a report that gives none."""
+        return {name: category.base_rate for name, category in self.by_id.items() if category.base_rate}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -76,5 +83,6 @@ def _category(entry: dict[str, object]) -> Category:
         stage=Stage(str(entry["stage"])),
         severity=int(str(entry["severity"])),
         broad=bool(entry.get("broad", False)),
+        base_rate=float(str(entry.get("base_rate", 0))),
         mappings=MappingProxyType(mappings),
     )

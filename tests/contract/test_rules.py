@@ -4,11 +4,18 @@ import pytest
 
 from model.providers import providers
 from model.reply import unwrap
+from model.resources import data_file, read_toml
 from model.rules import Match, Rule, RuleBook, check_pattern, shipped_rules
+from model.taxonomy import taxonomy
 
 BOOK = RuleBook(shipped_rules())
 CASES = [(rule, example) for rule in BOOK.rules for example in rule.examples]
 COUNTER_CASES = [(rule, example) for rule in BOOK.rules for example in rule.counter_examples]
+CAUSES = {
+    cause["id"]: (category, frozenset(cause.get("provider", ())))
+    for category in taxonomy().names
+    for cause in read_toml(data_file("knowledge", "en", f"{category}.toml"))["cause"]
+}
 
 
 def matches(rule: Rule, example: str) -> tuple[Match, ...]:
@@ -46,3 +53,29 @@ def test_every_provider_a_rule_names_is_known() -> None:
     named = {(rule.id, name) for rule in BOOK.rules for name in rule.when.provider}
 
     assert set() == {(rule_id, name) for rule_id, name in named if name not in providers().by_id}
+
+
+def speaks_for(rule: Rule) -> frozenset[str]:
+    """The providers whose words a rule holds: its file is theirs, or every example names them."""
+    named = (providers().of_text(unwrap(example).text) for example in rule.examples)
+    return frozenset.intersection(*named) | {rule.id.partition(".")[0]}
+
+
+def test_every_cause_a_rule_names_belongs_to_its_category() -> None:
+    named = {rule.id: (rule.cause, rule.category) for rule in BOOK.rules if rule.cause}
+
+    assert {} == {
+        rule: (cause, category)
+        for rule, (cause, category) in named.items()
+        if CAUSES.get(cause, ("unknown cause",))[0] != category
+    }
+
+
+def test_a_cause_of_some_providers_is_named_only_by_their_words() -> None:
+    limited = [(rule, CAUSES[rule.cause][1]) for rule in BOOK.rules if rule.cause in CAUSES]
+
+    assert [] == [
+        rule.id
+        for rule, allowed in limited
+        if allowed and not allowed & speaks_for(rule) and not set() < rule.when.provider <= allowed
+    ]

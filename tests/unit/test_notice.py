@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.notice import MAX_LINES, MAX_RECIPIENTS, addresses, mentions, split_returned
+from model.notice import MAX_LINES, MAX_RECIPIENTS, UNEXPLAINED, addresses, mentions, split_returned
 
 HEADERS = (
     "Received: from a by b\nFrom: News <news@example.org>\nTo: info@example.net\nSubject: Spring\n\nHello"
@@ -116,8 +116,12 @@ def test_nobody_is_named_who_cannot_have_failed(text: str) -> None:
     assert [] == named(text)
 
 
-def test_the_reader_of_the_report_has_not_failed() -> None:
-    assert [] == named("Questions? Write to news@example.org", "News@example.org")
+def test_the_reader_of_the_report_counts_only_for_want_of_others() -> None:
+    text = "Questions? Write to news@example.org"
+    (mention,) = mentions(text, excluded=["News@example.org"])
+
+    assert mention.rank > UNEXPLAINED
+    assert ["info@example.net"] == named(f"{text}\n<info@example.net>:\nno", "news@example.org")
 
 
 def test_the_reason_is_the_line_and_the_paragraph_below() -> None:
