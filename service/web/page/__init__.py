@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from apispec import APISpec
 from flask import Blueprint, Response, redirect, render_template
+from markupsafe import Markup, escape
 from werkzeug.wrappers import Response as BaseResponse
 
 from service.web.errors import PROBLEM_TYPES
@@ -17,6 +20,7 @@ POLICY = (
 def blueprint_for(spec: APISpec) -> Blueprint:
     """The pages that show a description."""
     blueprint = Blueprint("page", __name__)
+    blueprint.add_app_template_filter(code_marks)
 
     @blueprint.get("/")
     def home() -> BaseResponse:
@@ -28,3 +32,12 @@ def blueprint_for(spec: APISpec) -> Blueprint:
         return Response(page, headers={"Content-Security-Policy": POLICY})
 
     return blueprint
+
+
+def code_marks(text: str) -> Markup:
+    """A text with what stands between backticks set as code.
+
+    >>> code_marks("a < b, `fields`")
+    Markup('a &lt; b, <code>fields</code>')
+    """
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704  # escaped before
