@@ -170,7 +170,7 @@ def _verdict(
     evidence: tuple[Evidence, ...] | None = None,
 ) -> Verdict:
     own = next((match for match in matches if match.rule.category == category), None)
-    permanence = _permanence(category, own, facts, gave_up=facts.gave_up or _says_expired(matches))
+    permanence = _permanence(category, own, facts, gave_up=_gave_up(category, facts, matches))
     return Verdict(
         category=category,
         confidence=round(confidence, 4),
@@ -194,7 +194,7 @@ def _permanence(category: str, own: Match | None, facts: Facts, *, gave_up: bool
         return Permanence.UNKNOWN
     if category == UNKNOWN:
         return _BY_DIGIT.get(facts.digit, Permanence.UNKNOWN)
-    if gave_up and usual != Permanence.UNKNOWN and not _is_unsaid_quota(category, facts):
+    if gave_up and usual != Permanence.UNKNOWN:
         return Permanence.PERMANENT
     if own is not None and own.rule.permanence is not None:
         return own.rule.permanence
@@ -211,9 +211,12 @@ def _says_expired(matches: Iterable[Match]) -> bool:
     return any(match.weight >= EXPIRED_FROM and match.rule.text is not None for match in expired)
 
 
-def _is_unsaid_quota(category: str, facts: Facts) -> bool:
-    """A full mailbox empties again, unless a 4xx reply shows that the queue waited for that in vain."""
-    return category == "mailbox_full" and not facts.digit
+def _gave_up(category: str, facts: Facts, matches: Iterable[Match]) -> bool:
+    """Whether the queue gave up; that it waited for a full mailbox, its words or a 4xx reply must show."""
+    says_expired = _says_expired(matches)
+    if category == "mailbox_full":
+        return (facts.gave_up and facts.digit == "4") or (says_expired and facts.digit != "5")
+    return facts.gave_up or says_expired
 
 
 def _action(category: str, own: Match | None, permanence: Permanence, facts: Facts) -> Action:

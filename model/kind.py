@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
 from model.mail import Mail
 from model.patterns import PatternSet, compiled_set
+from model.reply import codes_of
 from model.resources import data_file, read_toml
 from model.types import Kind
 
@@ -21,6 +23,9 @@ _ACTIONS = {
     "expanded": Kind.SUCCESS,
 }
 _RANKED = (Kind.BOUNCE, Kind.DELAY, Kind.SUCCESS)
+_QUOTED_LINE = re.compile(r"^>(?!>).*\n?", re.M)
+_DAEMON = re.compile(r"mailer-?daemon", re.I)
+_ANSWER = re.compile(r"(?:re|aw|sv|vs|odp|ynt|ref|antw|回复|答复|回覆|返信)(?:\[\d+\])?\s?[:：]", re.I)
 _EMPTY = PatternSet(())
 
 
@@ -40,21 +45,59 @@ class _Marks:
     header: PatternSet = _EMPTY
 
 
-def kind_of(mail: Mail, notice: str, actions: Iterable[str | None]) -> Finding:
+@dataclass(frozen=True, slots=True)
+class _Claims:
+    """What speaks for a report: where it comes from, its words, and what it shows."""
+
+    by_daemon: bool
+    by_system: bool
+    is_null_sender: bool
+    returns_message: bool
+    has_code: bool
+    shows_evidence: bool
+    by_subject: bool
+    by_text: bool
+    is_bulk: bool
+
+    @property
+    def is_from_machine(self) -> bool:
+        """Whether more than words says that a mail system wrote it."""
+        return self.by_system or self.is_null_sender or self.returns_message
+
+    @property
+    def is_report(self) -> bool:
+        """Two of sender, subject and words, with something to show for it.
+
+        Ordinary mail may speak of failed deliveries; a report shows who failed, a code, or the message.
+        """
+        shows = self.shows_evidence or self.returns_message or self.has_code
+        says = min(self.by_subject + self.by_text, 1 if self.is_bulk else 2)
+        proves = (self.by_daemon and shows) or (self.by_system and self.has_code and self.shows_evidence)
+        claims = self.by_system + self.is_null_sender + self.returns_message + says + proves
+        return claims >= 2 and (shows or self.is_null_sender or self.by_daemon)
+
+
+def kind_of(
+    mail: Mail, notice: str, actions: Iterable[str | None], *, shows_evidence: bool = False
+) -> Finding:
     """What a mail is.
 
     Args:
         mail: the mail.
         notice: its text without the returned message.
         actions: the ``Action`` fields of its delivery status, if it has one.
+        shows_evidence: whether the notice says of an address that it failed, or holds the message.
     """
-    lead = notice[:_LEAD_CHARS]
+    lead = _QUOTED_LINE.sub("", notice[:_LEAD_CHARS])
+    claims = _claims(mail, lead, shows_evidence=shows_evidence)
+    is_bounce = _header_hits(mail, Kind.BOUNCE)
     return (
         _complaint(mail, lead)
         or _by_action(actions)
         or _receipt(mail)
-        or _auto_reply(mail, lead)
-        or _by_words(mail, lead)
+        or _other_report(mail)
+        or _auto_reply(mail, is_report=is_bounce or (claims.is_report and claims.is_from_machine))
+        or (_by_words(mail, lead) if is_bounce or claims.is_report else None)
         or Finding(Kind.NOT_NDR, "neither headers nor structure are those of a report")
     )
 
@@ -99,19 +142,23 @@ def _receipt(mail: Mail) -> Finding | None:
     return Finding(Kind.BOUNCE if failed else Kind.SUCCESS, "a message disposition notification")
 
 
-def _auto_reply(mail: Mail, lead: str) -> Finding | None:
+def _other_report(mail: Mail) -> Finding | None:
+    if _header_hits(mail, Kind.NOT_NDR):
+        return Finding(Kind.NOT_NDR, "the headers of a report on something else")
+    return None
+
+
+def _auto_reply(mail: Mail, *, is_report: bool) -> Finding | None:
     marks = _marks(Kind.AUTO_REPLY)
     subject = mail.header("Subject")
     if marks.subject.hits(subject):
         return Finding(Kind.AUTO_REPLY, "the subject of an automatic reply")
-    if _header_hits(mail, Kind.AUTO_REPLY) and not _is_bounce_like(mail, lead):
+    if _header_hits(mail, Kind.AUTO_REPLY) and not is_report:
         return Finding(Kind.AUTO_REPLY, "the headers of an automatic reply")
     return None
 
 
-def _by_words(mail: Mail, lead: str) -> Finding | None:
-    if not _is_bounce_like(mail, lead):
-        return None
+def _by_words(mail: Mail, lead: str) -> Finding:
     subject = mail.header("Subject")
     delay, success = _marks(Kind.DELAY), _marks(Kind.SUCCESS)
     if delay.text.hits(lead) or (delay.subject.hits(subject) and not _marks(Kind.BOUNCE).text.hits(lead)):
@@ -121,16 +168,28 @@ def _by_words(mail: Mail, lead: str) -> Finding | None:
     return Finding(Kind.BOUNCE, "sender, subject and words of a non-delivery report")
 
 
-def _is_bounce_like(mail: Mail, lead: str) -> bool:
-    """Two of sender, subject and words, or a header that only reports carry."""
-    if _header_hits(mail, Kind.BOUNCE):
-        return True
-    is_null_sender = mail.header("Return-Path").strip() == "<>"
-    sender = mail.header("From")
-    by_system = not sender.strip("<> ") or bool(_marks(Kind.BOUNCE).sender.hits(sender))
-    subject, text = _says(mail.header("Subject"), lead)
-    claims = (by_system, is_null_sender, subject, text, mail.returned is not None)
-    return sum(claims) >= 2
+def _claims(mail: Mail, lead: str, *, shows_evidence: bool) -> _Claims:
+    sender, subject = mail.header("From"), mail.header("Subject")
+    by_daemon = sender.endswith("<>") or bool(_DAEMON.search(sender))
+    by_system = by_daemon or not sender.strip() or bool(_marks(Kind.BOUNCE).sender.hits(sender))
+    by_subject, by_text = _says(subject, lead)
+    return _Claims(
+        by_daemon=by_daemon,
+        by_system=by_system,
+        is_null_sender=mail.header("Return-Path").strip() == "<>",
+        returns_message=mail.returned is not None,
+        has_code=any(codes_of(lead)),
+        shows_evidence=shows_evidence,
+        by_subject=by_subject and (by_system or not _is_answer(mail)),
+        by_text=by_text,
+        is_bulk=bool(mail.header("List-Unsubscribe")),
+    )
+
+
+def _is_answer(mail: Mail) -> bool:
+    """Whether a person answers, and so the subject is another mail's."""
+    refers = mail.header("In-Reply-To") or mail.header("References")
+    return bool(refers) and _ANSWER.match(mail.header("Subject")) is not None
 
 
 def _says(subject: str, lead: str) -> tuple[bool, bool]:

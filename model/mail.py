@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import binascii
 import quopri
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email.message import Message
@@ -29,6 +30,8 @@ _RETURNED_TYPES = (
     "message/global-headers",
 )
 _PARSER = BytesHeaderParser()
+_NO_HEADER = re.compile(rb"^(?!\Z|From |[!-9;-~]*:|[ \t])", re.M)
+"""The start of a line that ends the headers though no blank line came before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +140,10 @@ def _split_headers(unix: bytes) -> tuple[Message, bytes]:
     if unix.startswith(b"\n"):
         return _PARSER.parsebytes(b""), unix[1:]
     head = unix[:MAX_HEADER_BYTES] if end < 0 else unix[: end + 1]
-    message = _PARSER.parsebytes(head)
-    left = message.get_payload()
-    if isinstance(left, str) and left.strip():
-        return message, left.encode("utf-8", "surrogateescape") + unix[len(head) :]
-    return message, unix[len(head) :].removeprefix(b"\n")
+    stray = _NO_HEADER.search(head)
+    if stray is not None:
+        return _PARSER.parsebytes(head[: stray.start()]), unix[stray.start() :]
+    return _PARSER.parsebytes(head), unix[len(head) :].removeprefix(b"\n")
 
 
 def _visit(headers: Message, body: bytes, walk: _Walk, *, depth: int) -> None:

@@ -26,12 +26,16 @@ _DOMAIN = (
 _ADDR = f"((?:{_LOCAL})@(?:{_DOMAIN}))"
 _ANY_ADDRESS = compiled(_ADDR)
 _SYSTEM = re.compile(r"^(?:mailer-?daemon|postmaster|post_master|abuse|no-?reply)@", re.I)
+_LIST_OFFICE = re.compile(r"^(?:owner-[^@]*|[^@]*-(?:owner|request|bounces?))@", re.I)
+"""Addresses by which mailing lists are run: seldom what failed where a notice names another."""
 _HEADER_LINE = re.compile(
     r"^>?\s?(?:Received|Return-Path|Message-Id|MIME-Version|From|To|Date|Subject|X-[\w-]+|Content-Type):",
     re.I,
 )
 _STRONG_HEADER = re.compile(r"^>?\s?(?:Received|Return-Path|Message-Id|MIME-Version):", re.I)
 _PROGRESS = re.compile(r"^\s*(?:out:|<<<|<--|s:|\d+)?\s*[23]\d\d[ -]", re.I)
+_UNDERLINE = re.compile(r"\A\s*[-=_*#]{3,}[ \t]*\n")
+_REPLY_LINE = re.compile(r"^\s*[45]\d\d[ -]")
 _HEADERS_IN_A_ROW = 3
 _REASON_LINES = 12
 _MAX_PLACES = 4
@@ -65,7 +69,7 @@ def split_returned(text: str) -> Notice:
     lines = _bounded(text)
     for number, line in enumerate(lines):
         if _returned_engine().hits(line) and number > 0:
-            return Notice("\n".join(lines[:number]), "\n".join(lines[number + 1 :]))
+            return Notice("\n".join(lines[:number]), _UNDERLINE.sub("", "\n".join(lines[number + 1 :])))
         if number > 0 and _starts_headers(lines, number):
             return Notice("\n".join(lines[:number]), "\n".join(lines[number:]))
     return Notice("\n".join(lines), "")
@@ -87,7 +91,7 @@ def mentions(text: str, *, excluded: Iterable[str] = ()) -> tuple[Mention, ...]:
         if rank == best:
             places.setdefault(address.lower(), []).append((number, address))
     firsts = sorted(where[0] for where in places.values())[:MAX_RECIPIENTS]
-    starts = {number for number, _ in firsts}
+    starts = {number for number, _ in firsts if not lines[number].lstrip().startswith("(")}
     return tuple(
         Mention(address, _told(lines, places[address.lower()], starts), best) for _, address in firsts
     )
@@ -122,7 +126,7 @@ def _hits(lines: list[str], shunned: set[str]) -> Iterator[tuple[int, str, int]]
         line = _not_failed_pattern().sub(" ", written)
         found, rank = _explained(line) or (addresses(line), UNEXPLAINED)
         for address in found:
-            is_shunned = address.lower() in shunned
+            is_shunned = address.lower() in shunned or _LIST_OFFICE.match(address) is not None
             if not (is_shunned and rank == UNEXPLAINED) and "message-id" not in line.lower():
                 yield number, address, rank + UNEXPLAINED * is_shunned
 
@@ -172,7 +176,13 @@ def _reason(lines: list[str], number: int, address: str, starts: set[int]) -> st
         following = next((n for n in range(number + 1, len(lines)) if lines[n].strip()), len(lines))
         paragraph = list(_paragraph(lines, following, starts))
     transcript = _transcript(lines, address if len(starts) > 1 else None)
-    return "\n".join([own, *paragraph, *transcript])
+    return "\n".join([*_introduction(lines, number, starts), own, *paragraph, *transcript])
+
+
+def _introduction(lines: list[str], number: int, starts: set[int]) -> list[str]:
+    """The line before a reply that says whose reply it is, and to what."""
+    before = lines[number - 1] if number > 0 and number - 1 not in starts else ""
+    return [before] if before.endswith(":") and _REPLY_LINE.match(lines[number]) else []
 
 
 def _has_words(line: str, address: str) -> bool:

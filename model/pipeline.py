@@ -31,6 +31,8 @@ from model.types import (
 
 MAX_RAW_BYTES = 64 << 20
 _GIVEN_UP = ("message_expired", "delivery_delayed")
+_UNSAYING_STATUS = "5.0.0"
+"""What a program that knows no better writes, of a refusal and of a queue that gave up alike."""
 SURE = 0.85
 """From this weight on a match in the reply needs no help from the notice."""
 
@@ -211,7 +213,8 @@ def _kind(failure: Failure, report: Report) -> Kind:
 
 def _gave_up(failure: Failure, report: Report, unwrapped: Unwrapped) -> bool:
     """Whether a failure that is no refusal became final: a bounce came, so the queue gave up."""
-    code = str(unwrapped.innermost.smtp or unwrapped.innermost.enhanced or failure.status or "")
+    status = failure.status if failure.status != _UNSAYING_STATUS else None
+    code = str(unwrapped.innermost.smtp or unwrapped.innermost.enhanced or status or "")
     came_as_mail = not report.is_bare_text and (report.subject or failure.action == "failed")
     return report.kind is Kind.BOUNCE and bool(came_as_mail) and not code.startswith("5")
 

@@ -53,6 +53,7 @@ _HOST = compiled(
     r"<?([a-z0-9](?:[a-z0-9_-]*[a-z0-9])?(?:\.[a-z0-9_-]+)+)\.?>?:?(?: ?[\[(]([0-9a-f.:]{3,45})[\])])?"
 )
 _FQDN = compiled(r"()\{FQDN=([^}\s]{1,255})\}(?:;\{IP=([0-9a-f.:]{3,45})\})?")
+_DISLIKED = compiled(r"()([a-z0-9][a-z0-9._-]{1,253}) ?\[([0-9a-f.:]{3,45})\] did not like")
 _BARE_IP = compiled(r"\b((?:\d{1,3}\.){3}\d{1,3}) (?:does not like|failed after)")
 _LINK = compiled(r"https?://[^\s<>\"'()（）]{3,500}")
 _QUEUED = compiled(r"(?:queued (?:mail )?(?:as|for delivery as)|queue id:?|queue-id:?) ([a-z0-9-]{5,40})\b")
@@ -208,7 +209,8 @@ def _command(text: str) -> str | None:
 
 def _remote(text: str) -> tuple[str | None, str | None]:
     """The host that spoke last, and its address."""
-    hits = [hit for pattern in (_FQDN, _HOST) for hit in pattern.finditer(text) if not hit.group(1)]
+    patterns = (_FQDN, _HOST, _DISLIKED)
+    hits = [hit for pattern in patterns for hit in pattern.finditer(text) if not hit.group(1)]
     named = [hit for hit in hits if hit.group(3)] or [hit for hit in hits if _is_host(hit.group(2))]
     if named:
         return named[-1].group(2).lower(), named[-1].group(3)

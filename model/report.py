@@ -55,8 +55,10 @@ def _inner_report(outer: Report, raw: bytes) -> Report | None:
 def _own_report(mail: Mail, notice: Notice) -> Report:
     returned = mail.returned or (headers_of(notice.returned) if notice.returned else None)
     status = _delivery_status(mail, notice.text)
-    finding = kind_of(mail, notice.text, (failure.action for failure in status.failures))
-    named = mentions(notice.text, excluded=_excluded(mail))
+    named = _named(mail, notice.text)
+    shows_evidence = bool(notice.returned) or any(mention.rank != UNEXPLAINED for mention in named)
+    actions = (failure.action for failure in status.failures)
+    finding = kind_of(mail, notice.text, actions, shows_evidence=shows_evidence)
     failures = _failures(mail, status, named, returned) if finding.kind in _ABOUT_DELIVERY else ()
     return Report(
         kind=finding.kind,
@@ -69,6 +71,15 @@ def _own_report(mail: Mail, notice: Notice) -> Report:
         original_seen=returned is not None and len(returned) > 0,
         names_a_recipient=_names_a_recipient(mail, status, named),
         warnings=mail.warnings,
+    )
+
+
+def _named(mail: Mail, notice: str) -> tuple[Mention, ...]:
+    """The recipients that the notice names, or for want of them the subject."""
+    excluded = _excluded(mail)
+    in_subject = (mention for mention in mentions(mail.header("Subject"), excluded=excluded))
+    return mentions(notice, excluded=excluded) or tuple(
+        mention for mention in in_subject if mention.rank < UNEXPLAINED
     )
 
 

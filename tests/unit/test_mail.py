@@ -196,6 +196,9 @@ def test_the_limit_counts_all_parts_together() -> None:
         b"Content-Type: =?utf-8?B?////?=\n\ntext",
         b"Subject: =?gb2312?B?broken\n\ntext",
         b"From: \xff\xfe\n\ntext",
+        b"Content-Type: text/plain; charset=\x00\nno header \xff here\n",
+        b"Content-Type: text/plain; charset=idna\nno header \xff here\n",
+        b"Content-Type: text/plain; charset=punycode\nno header \xff here\n",
         b"A" * 300_000,
         b"From " * 1000,
         b"X: " + b"y" * 200_000 + b"\n\nbody",
@@ -247,3 +250,23 @@ def test_headers_are_found_at_the_start_of_a_text() -> None:
 )
 def test_header_values_are_decoded(raw: bytes, subject: str) -> None:
     assert subject == read_mail(raw).header("Subject")
+
+
+@pytest.mark.parametrize(
+    ("raw", "subject", "text"),
+    [
+        (b"Subject: hello\nThe body starts here\nX: y\n", "hello", "The body starts here\nX: y"),
+        (b"Subject: hello\n folded\n\nThe body", "hello folded", "The body"),
+        (b"Subject: hello\n\n", "hello", ""),
+        (b"Subject: hello", "hello", ""),
+        (b"Subject: hello\nFrom nobody at all\nX-Test: 1\n\nThe body", "hello", "The body"),
+        (b"The body alone", "", "The body alone"),
+        (b"Subject: hello\ncaf\xe9 body\n", "hello", "café body"),
+    ],
+)
+def test_headers_end_with_a_blank_line_or_with_a_line_that_is_none(
+    raw: bytes, subject: str, text: str
+) -> None:
+    mail = read_mail(raw)
+
+    assert (subject, text) == (mail.header("Subject"), "".join(texts(mail)))

@@ -191,3 +191,9 @@ def test_recipients_and_lines_are_read_to_a_limit() -> None:
 @given(st.text(alphabet="ab@.<>:\n 550收件人", max_size=200))
 def test_any_text_is_read(text: str) -> None:
     assert all(mention.address in text for mention in mentions(text))
+
+
+def test_the_line_that_introduces_a_reply_belongs_to_it() -> None:
+    text = "mx.example.net [192.0.2.7] did not like our RCPT TO:\n550 5.1.1 <info@example.net>: User unknown"
+
+    assert [" ".join(text.split())] == reasons(text)
