@@ -250,6 +250,10 @@ def test_damaged_evidence_gets_an_answer(raw: bytes, wounds: list[tuple[int, byt
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.binary(min_size=1, max_size=300).filter(lambda raw: raw.strip() != b"" and not raw.startswith(b"\xd0\xcf")))
+@given(
+    st.binary(min_size=1, max_size=300).filter(
+        lambda raw: raw.strip() != b"" and not raw.startswith(b"\xd0\xcf")
+    )
+)
 def test_any_bytes_get_an_answer(raw: bytes) -> None:
     assert 0 <= diagnose(raw).lead.verdict.confidence <= 1
