@@ -2,6 +2,7 @@
 
 HOST ?= 127.0.0.1
 PORT ?= 8080
+COUNT ?= 100000
 
 CANDIDATES := python3 python3.14 python3.13 python3.12 python3.11
 PYTHON ?= $(shell for each in $(CANDIDATES); do \
@@ -11,7 +12,7 @@ UV_COMPILE := uv pip compile -q --universal --generate-hashes --no-emit-index-ur
 	--python-version 3.11 --custom-compile-command "make lock" pyproject.toml
 
 .DEFAULT_GOAL := check
-.PHONY: serve test lint types contracts check docs lock docker-lint clean
+.PHONY: serve test lint types contracts check docs lock docker-lint fuzz clean
 
 serve: .venv/runtime  ## Serve on HOST:PORT.
 	$(BIN)/python -m service serve --host $(HOST) --port $(PORT)
@@ -33,6 +34,9 @@ docker-lint: .venv/dev  ## Check the Dockerfile.
 	$(BIN)/hadolint Dockerfile
 
 check: test lint types contracts docker-lint  ## Everything that must hold.
+
+fuzz: .venv/dev  ## Send COUNT mutated bounces; none may be answered by a 5xx.
+	$(BIN)/python tests/fuzz.py --count $(COUNT)
 
 docs: .venv/runtime  ## Write the pages that are made from code.
 	$(BIN)/python -m service.settings > docs/settings.md

@@ -161,7 +161,10 @@ class Diagnoser:
         if any(reply.smtp or reply.enhanced for reply in unwrapped.chain) or self.rules.matches(unwrapped):
             return report
         return replace(
-            report, kind=Kind.NOT_NDR, kind_reason="the text holds no code and no words of a mail server"
+            report,
+            kind=Kind.NOT_NDR,
+            kind_reason="the text holds no code and no words of a mail server",
+            failures=(),
         )
 
     def _id(self, raw: bytes) -> str:

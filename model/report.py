@@ -77,10 +77,11 @@ def _own_report(mail: Mail, notice: Notice) -> Report:
 def _named(mail: Mail, notice: str) -> tuple[Mention, ...]:
     """The recipients that the notice names, or for want of them the subject."""
     excluded = _excluded(mail)
-    in_subject = (mention for mention in mentions(mail.header("Subject"), excluded=excluded))
-    return mentions(notice, excluded=excluded) or tuple(
-        mention for mention in in_subject if mention.rank < UNEXPLAINED
-    )
+    named = mentions(notice, excluded=excluded)
+    if named:
+        return named
+    in_subject = mentions(mail.header("Subject"), excluded=excluded)
+    return tuple(mention for mention in in_subject if mention.rank < UNEXPLAINED)
 
 
 def _names_a_recipient(mail: Mail, status: DeliveryStatus, named: tuple[Mention, ...]) -> bool:

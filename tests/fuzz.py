@@ -180,11 +180,15 @@ def answered(client: Any, raw: bytes, media_type: str) -> int:
 
 def web_client() -> Any:
     """A client of the real application."""
+    from service import logs
     from service.settings import Settings
     from service.web.app import create_app
     from service.wiring import build
 
-    return create_app(build(Settings.read({"NDR_LOG_LEVEL": "error"}))).test_client()
+    logs.configure("error")
+    services = build(Settings())
+    services.self_test()
+    return create_app(services).test_client()
 
 
 def chunks(count: int) -> Iterator[tuple[int, int]]:

@@ -6,7 +6,7 @@ from model.charsets import decode
 from model.kind import kind_of_text
 from model.mail import MAX_TEXT_BYTES
 from model.notice import MAX_LINES, UNEXPLAINED, mentions, split_returned
-from model.reply import MAX_REPLY_CHARS, codes_of
+from model.reply import MAX_REPLY_CHARS
 from model.types import Failure, Form, Kind, Report
 
 _MANY_LINES = 12
@@ -22,7 +22,7 @@ def parse(raw: bytes) -> Report:
     text = decode(raw[:MAX_TEXT_BYTES])
     notice = split_returned(text).text if text.count("\n") >= _MANY_LINES else text
     finding = kind_of_text(notice)
-    failures = _failures(notice, is_report=finding is not None)
+    failures = _failures(notice)
     return Report(
         kind=finding.kind if finding else Kind.BOUNCE,
         kind_reason=finding.reason if finding else "a bare text",
@@ -33,13 +33,11 @@ def parse(raw: bytes) -> Report:
     )
 
 
-def _failures(notice: str, *, is_report: bool) -> tuple[Failure, ...]:
+def _failures(notice: str) -> tuple[Failure, ...]:
     """Who failed: in a reply or a notice, the only address is the recipient's even where nothing says so."""
     named = mentions(notice)
     if len(notice) <= MAX_REPLY_CHARS and len(named) <= 1:
-        is_told = bool(named) and (named[0].rank < UNEXPLAINED or is_report or any(codes_of(notice)))
-        address = named[0].address if is_told else None
-        return (Failure(address, diagnostic=notice),)
+        return (Failure(named[0].address if named else None, diagnostic=notice),)
     found = tuple(
         Failure(mention.address, diagnostic=mention.reason) for mention in named if mention.rank < UNEXPLAINED
     )
