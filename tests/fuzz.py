@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +135,8 @@ MUTATIONS: tuple[Callable[[bytes, bytes, random.Random], bytes], ...] = (
 )
 
 
-def seeds_in(folders: list[Path]) -> list[bytes]:
+@cache
+def seeds_in(folders: tuple[Path, ...]) -> list[bytes]:
     """The mails to mutate."""
     return [path.read_bytes() for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
 
@@ -151,7 +153,7 @@ def mutated(seed: str, mails: list[bytes]) -> tuple[bytes, str]:
     return raw, media_type
 
 
-def run_chunk(first: int, count: int, seed: int, folders: list[Path]) -> Tally:
+def run_chunk(first: int, count: int, seed: int, folders: tuple[Path, ...]) -> Tally:
     """Sends one chunk of inputs and tallies the answers."""
     client, mails, tally = web_client(), seeds_in(folders), Tally()
     for number in range(first, first + count):
@@ -178,6 +180,7 @@ def answered(client: Any, raw: bytes, media_type: str) -> int:
     return int(answer.status_code)
 
 
+@cache
 def web_client() -> Any:
     """A client of the real application."""
     from service import logs
@@ -207,7 +210,7 @@ def main() -> int:
     total = Tally()
     with ProcessPoolExecutor(2) as pool:
         runs = [
-            pool.submit(run_chunk, first, size, options.seed, [SAMPLES, *options.corpus])
+            pool.submit(run_chunk, first, size, options.seed, (SAMPLES, *options.corpus))
             for first, size in chunks(options.count)
         ]
         for done, run in enumerate(runs, start=1):

@@ -1,12 +1,14 @@
 """Reads a directory of labelled bounces.
 
-``labels.jsonl`` holds one object a line: ``id``; ``path`` (a file below the directory) or ``text``;
-``kind``, ``category``, ``permanence``; ``accept`` (every category that also counts as right);
-``recipients`` (failed addresses, lower case); ``hard`` (the wording misleads).
+``labels.jsonl`` holds one object a line: ``id``; ``path`` (a file below the directory), ``message`` (a whole
+mail; with ``"encoding": "base64"`` its bytes) or ``text`` (a reply, a log line); ``kind``, ``category``,
+``permanence``; ``accept`` (every category that also counts as right); ``recipients`` (failed addresses, lower
+case); ``hard`` (the wording misleads).
 """
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -61,6 +63,9 @@ def _item(folder: Path, number: int, line: str) -> Item:
 def _raw(folder: Path, label: dict[str, Any]) -> bytes:
     if "text" in label:
         return str(label["text"]).encode()
+    if "message" in label:
+        message = str(label["message"]).encode()
+        return base64.b64decode(message, validate=True) if label.get("encoding") == "base64" else message
     path = Path(folder, str(label["path"])).resolve()
     if not path.is_relative_to(folder.resolve()):
         raise ValueError(f"path {label['path']!r} leaves the directory")
