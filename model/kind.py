@@ -105,11 +105,11 @@ def kind_of(
 def kind_of_text(text: str) -> Finding | None:
     """What a bare text is by its own words, ``None`` where they do not say."""
     lead = text[:_LEAD_CHARS]
-    if "status=sent" in lead or _marks(Kind.SUCCESS).text.hits(lead):
+    if _marks(Kind.SUCCESS).text.hits(lead):
         return Finding(Kind.SUCCESS, "the text says delivered")
-    if "status=deferred" in lead or _marks(Kind.DELAY).text.hits(lead):
+    if _marks(Kind.DELAY).text.hits(lead):
         return Finding(Kind.DELAY, "the text says deferred")
-    if _marks(Kind.BOUNCE).text.hits(lead) or "status=bounced" in lead:
+    if _marks(Kind.BOUNCE).text.hits(lead):
         return Finding(Kind.BOUNCE, "the text says not delivered")
     return None
 

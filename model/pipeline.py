@@ -125,14 +125,13 @@ class Diagnoser:
         matches = self.rules.matches(unwrapped, parties=parties, status=failure.status)
         if matches and matches[0].weight >= SURE:
             return matches
-        words = failure.reason if len(report.failures) > 1 else f"{report.subject}\n{report.notice}"
-        notice = readable(words[: 2 * MAX_REPLY_CHARS])
+        notice = readable(_words(failure, report)[: 2 * MAX_REPLY_CHARS])
         return _merged(matches, self.rules.notice_matches(notice, parties=parties))
 
     def _parties(self, failure: Failure, report: Report, unwrapped: Unwrapped) -> frozenset[str]:
         hosts = (unwrapped.remote_host, failure.remote_mta, report.reporting_mta, _domain(failure.address))
-        by_host = {self.providers.of_host(host) for host in hosts} - {None}
-        return frozenset(name for name in by_host if name) | self.providers.of_text(
+        named = {report.software, *(self.providers.of_host(host) for host in hosts)}
+        return frozenset(name for name in named if name) | self.providers.of_text(
             f"{unwrapped.text}\n{failure.reason}\n{report.notice[:MAX_REPLY_CHARS]}"
         )
 
@@ -194,6 +193,14 @@ def _check(raw: bytes) -> None:
 
 def _failures(report: Report) -> tuple[Failure, ...]:
     return report.failures or (Failure(None),)
+
+
+def _words(failure: Failure, report: Report) -> str:
+    """The words for people about one recipient: its own, and what stands above the first of several."""
+    if len(report.failures) <= 1:
+        return f"{report.subject}\n{report.notice}"
+    above = report.notice.partition(report.failures[0].address or "\0")[0]
+    return f"{above}\n{failure.reason}"
 
 
 def _facts(failure: Failure, report: Report, unwrapped: Unwrapped) -> Facts:

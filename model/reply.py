@@ -19,7 +19,7 @@ _CODE = (
 )
 """A reply code, and no port, size, time or number of anything."""
 _ENHANCED = r"[245]\.\d{1,3}\.\d{1,3}"
-_LEADING = re.compile(rf"[\s\"'“(<\[#:;*-]*([245]\d\d)(?![\d.])[ \-]*[(\[]?#?({_ENHANCED})?(?![\d.])")
+_LEADING = re.compile(rf"[\s\"'“(<\[#:;*-]*([245]\d\d)(?![\d.])[ \-]*['(\[]?#?({_ENHANCED})?(?![\d.])")
 _BOTH = re.compile(rf"(?<![\d.])([245]\d\d)[ \-]+[(\[]?#?({_ENHANCED})(?![\d.])")
 _NAMED = re.compile(
     r"(?:\b|_)(?:smtp|error|code|status|reply|said|returned|response)[^\d\n]{1,14}"
