@@ -114,8 +114,15 @@ def _top(matches: tuple[Match, ...], weights: Mapping[str, float]) -> str:
     if not taxonomy()[ranked[0]].broad:
         return ranked[0]
     enough = weights[ranked[0]] * NARROW_ENOUGH
-    narrow = (name for name in ranked if not taxonomy()[name].broad and weights[name] >= enough)
-    return next(narrow, ranked[0])
+    only_codes = _only_codes(matches) if ranked[0] not in _only_codes(matches) else frozenset()
+    narrow = (name for name in ranked if not taxonomy()[name].broad and name not in only_codes)
+    return next((name for name in narrow if weights[name] >= enough), ranked[0])
+
+
+def _only_codes(matches: tuple[Match, ...]) -> frozenset[str]:
+    """The categories that codes speak for, and no words."""
+    worded = {match.rule.category for match in matches if match.rule.text is not None}
+    return frozenset(match.rule.category for match in matches) - worded
 
 
 def _confidence(top: str, matches: tuple[Match, ...], weights: Mapping[str, float]) -> float:
