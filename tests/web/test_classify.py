@@ -268,6 +268,26 @@ def test_a_batch_keeps_order_and_ids_and_puts_problems_in_place(client: FlaskCli
     assert "zh" == results[4]["language"]
 
 
+def test_a_batch_takes_null_for_a_bad_item(client: FlaskClient) -> None:
+    results = client.post("/v1/classify/batch", json={"items": [None, {"text": "550 no"}]}).json["results"]
+
+    assert [422, None] == [result.get("status") for result in results]
+
+
+def test_a_batch_is_trimmed_to_fields_and_keeps_names_and_problems(client: FlaskClient) -> None:
+    items = [{"id": "a", "text": "550 no"}, {"id": "b", "text": ""}]
+    results = client.post("/v1/classify/batch?fields=category", json={"items": items}).json["results"]
+
+    assert {"id", "result_id", "category"} == results[0].keys()
+    assert ("b", 422) == (results[1]["id"], results[1]["status"])
+
+
+def test_a_batch_refuses_a_field_that_is_not_there(client: FlaskClient) -> None:
+    response = client.post("/v1/classify/batch?fields=bogus", json={"items": [{"text": "550 no"}]})
+
+    assert 422 == response.status_code
+
+
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [
