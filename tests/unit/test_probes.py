@@ -9,8 +9,8 @@ from training.corpus import read_corpus
 from training.evaluate import Evaluation, evaluate, faults
 
 PROBES = Path(__file__).parents[1] / "probes"
-FLOOR = 0.98
-"""Two in a hundred may be a matter of opinion, or wait for a parser of their own."""
+FLOOR = 0.96
+"""A few are a matter of opinion, and some log lines wait for a parser of their own."""
 
 
 @pytest.fixture(scope="module", params=sorted(path.name for path in PROBES.iterdir()))
