@@ -81,18 +81,20 @@ def classify(query: Mapping[str, Any]) -> Response:
 @blueprint.operation(
     "/classify/batch",
     method="POST",
+    query=ClassifyQuerySchema,
     answer=BatchAnswersSchema,
     problems=(*_ALWAYS, errors.INVALID, errors.INTERNAL),
     requestBody={"required": True, "content": {JSON: {"schema": BatchSchema, "example": _BATCH_EXAMPLE}}},
     parameters=[LANGUAGE_PARAMETER],
 )
-def classify_batch() -> Response:
+def classify_batch(query: Mapping[str, Any]) -> Response:
     """Diagnose several, each on its own.
 
     Order and ids are kept; an item that cannot be diagnosed has a problem in its place.
     """
     items = read_batch(services().settings.batch_limit)
-    results = [_result(number, item) for number, item in enumerate(items)]
+    fields = query.get("fields_", ())
+    results = [_result(number, item, fields) for number, item in enumerate(items)]
     return _json_response({"results": results})
 
 
@@ -116,14 +118,14 @@ def _json_response(content: Answer) -> Response:
     return response
 
 
-def _result(number: int, item: Any) -> Answer:  # noqa: ANN401  # any JSON value may stand in the list
+def _result(number: int, item: Any, fields: tuple[str, ...]) -> Answer:  # noqa: ANN401  # any JSON value may come
     given = item.get("id") if isinstance(item, dict) else None
     name = {"id": given if isinstance(given, str | int) else None}
     try:
         diagnosis = _diagnosed(number, item)
     except Exception as error:  # noqa: BLE001  # one bad item must not take the others along
         return name | errors.problem_of(error, at=("items", str(number)))
-    return {**answer_of(diagnosis), **name, "result_id": diagnosis.id}
+    return {**answer_of(diagnosis, fields), **name, "result_id": diagnosis.id}
 
 
 def _diagnosed(number: int, item: Any) -> Diagnosis:  # noqa: ANN401  # any JSON value may stand in the list

@@ -30,9 +30,10 @@ class Language(fields.String):
 
 
 class Untouched(fields.Nested):
-    """Describes a nested object but hands on what came, so that each is judged on its own."""
+    """Describes a nested object but hands on what came, null too, so that each is judged on its own."""
 
-    def _deserialize(self, value: object, *args: Any, **kwargs: Any) -> object:
+    def deserialize(self, value: object, *args: Any, **kwargs: Any) -> object:
+        """The value as it came."""
         return value
 
 
