@@ -12,6 +12,9 @@ from model.resources import data_files, read_toml
 from model.rules import covers_enhanced
 
 MAX_CODE_CHARS = 80
+_PASTED = re.compile(r"(?<![\w.])(?:[245]\.\d{1,3}\.\d{1,3}|[2-5]\d\d)(?![\w.])")
+"""The codes in something pasted, such as ``550 5.1.1``."""
+
 _ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
 
 
@@ -43,8 +46,14 @@ def lookup(code: str, language: str = "en") -> CodeEntry:
     >>> lookup("9.9.9").known, lookup("9.9.9").search_link
     (False, 'https://duckduckgo.com/?q=%22SMTP+9.9.9%22+bounce')
     """
-    name = code.strip()[:MAX_CODE_CHARS]
-    meanings = tuple(_meaning(entry, language) for entry in _entries() if _covers(entry["code"], name))
+    name = code.strip().strip("#()[]<>")[:MAX_CODE_CHARS]
+    asked = [name, *_PASTED.findall(name)] if _PASTED.fullmatch(name) is None else [name]
+    meanings = tuple(
+        _meaning(entry, language)
+        for each in dict.fromkeys(asked)
+        for entry in _entries()
+        if _covers(entry["code"], each)
+    )
     query = quote_plus(f'"SMTP {name}" bounce')
     link = f"https://duckduckgo.com/?q={query}"
     return CodeEntry(name, bool(meanings), meanings, link)

@@ -114,15 +114,22 @@ def _top(matches: tuple[Match, ...], weights: Mapping[str, float]) -> str:
     if not taxonomy()[ranked[0]].broad:
         return ranked[0]
     enough = weights[ranked[0]] * NARROW_ENOUGH
-    only_codes = _only_codes(matches) if ranked[0] not in _only_codes(matches) else frozenset()
-    narrow = (name for name in ranked if not taxonomy()[name].broad and name not in only_codes)
-    return next((name for name in narrow if weights[name] >= enough), ranked[0])
+    narrow = _narrower(ranked[0], matches, weights)
+    return next((name for name in ranked if narrow.get(name, 0.0) >= enough), ranked[0])
 
 
-def _only_codes(matches: tuple[Match, ...]) -> frozenset[str]:
-    """The categories that codes speak for, and no words."""
-    worded = {match.rule.category for match in matches if match.rule.text is not None}
-    return frozenset(match.rule.category for match in matches) - worded
+def _narrower(broad: str, matches: tuple[Match, ...], weights: Mapping[str, float]) -> Mapping[str, float]:
+    """The narrow categories that may win over a broad one, with what counts of their weight.
+
+    A looser reading of the broad rule's own words does not count; neither does a code against its words.
+    """
+    best = next((match for match in matches if match.rule.category == broad), None)
+    by_rule = {match.rule.category for match in matches}
+    counted = {name: weight for name, weight in weights.items() if name not in by_rule}
+    for match in matches:
+        name = match.rule.category
+        counted[name] = max(counted.get(name, 0.0), _contradiction(match, best))
+    return {name: weight for name, weight in counted.items() if not taxonomy()[name].broad}
 
 
 def _confidence(top: str, matches: tuple[Match, ...], weights: Mapping[str, float]) -> float:
@@ -234,7 +241,7 @@ def _action(category: str, own: Match | None, permanence: Permanence, facts: Fac
     action = own.rule.action if own and own.rule.action else taxonomy()[category].action
     if action is Action.SUPPRESS and facts.kind is Kind.BOUNCE and not facts.original_seen:
         return Action.FIX_RECIPIENT
-    if action is Action.RETRY and permanence is Permanence.PERMANENT:
+    if action in (Action.RETRY, Action.RETRY_SLOWER) and permanence is Permanence.PERMANENT:
         return Action.REVIEW
     return action
 
@@ -274,10 +281,9 @@ def _kind_evidence(facts: Facts, weight: float) -> Evidence:
 
 
 def _alternatives(category: str, confidence: float, weights: Mapping[str, float]) -> tuple[Candidate, ...]:
-    """The other categories, sharing what confidence the winner leaves; for unknown, their own weights."""
+    """The other categories, sharing what confidence the winner leaves."""
     ranked = sorted(((weight, name) for name, weight in weights.items() if name != category), reverse=True)
     ranked = ranked[:MAX_ALTERNATIVES]
     total = sum(weight for weight, _ in ranked)
-    left = 1.0 if category == UNKNOWN else 1.0 - confidence
-    share = min(1.0, left / total) if total else 0.0
+    share = min(1.0, (1.0 - confidence) / total) if total else 0.0
     return tuple(Candidate(name, round(weight * share, 4)) for weight, name in ranked)

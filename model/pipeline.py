@@ -15,7 +15,8 @@ from model.parse import parse
 from model.providers import ProviderBook, providers
 from model.reply import MAX_REPLY_CHARS, readable, unwrap
 from model.resources import disk_files
-from model.rules import Match, RuleBook, load_rules, shipped_rules
+from model.rule_files import load_rules, shipped_rules
+from model.rules import Match, RuleBook
 from model.taxonomy import UNKNOWN, taxonomy
 from model.types import (
     Diagnosis,
@@ -29,6 +30,7 @@ from model.types import (
     Unwrapped,
 )
 
+_POSITIVE = 2
 MAX_RAW_BYTES = 64 << 20
 _GIVEN_UP = ("message_expired", "delivery_delayed")
 _UNSAYING_STATUS = "5.0.0"
@@ -157,6 +159,8 @@ class Diagnoser:
         if not report.is_bare_text:
             return report
         unwrapped = unwrap(report.notice)
+        if (unwrapped.innermost.smtp or 0) // 100 == _POSITIVE:
+            return replace(report, kind=Kind.SUCCESS, kind_reason="a positive reply")
         if any(reply.smtp or reply.enhanced for reply in unwrapped.chain) or self.rules.matches(unwrapped):
             return report
         return replace(

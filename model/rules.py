@@ -1,4 +1,4 @@
-"""Loads the rule files, and tells which rules fire on a text, strongest first."""
+"""Tells which rules fire on a reply, strongest first."""
 
 from __future__ import annotations
 
@@ -8,23 +8,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import re2
-
-from model.errors import RuleError
-from model.patterns import PatternSet, compiled, compiled_set
-from model.resources import Readable, data_files, read_toml
-from model.taxonomy import taxonomy
+from model.patterns import PatternSet, compiled_set
 from model.types import Action, FixOwner, Permanence, Stage, Unwrapped
 
 INNERMOST, OUTER, STATUS, NOTICE = 1.0, 0.9, 0.85, 0.8
 """How much a rule's strength counts by the place where it matched: the innermost reply decides."""
 
-MAX_PATTERN_CHARS = 1000
 MAX_SEEN_CODES = 4096
-
-_WHEN_KEYS = {"provider", "smtp", "enhanced", "command"}
-_REQUIRED_KEYS = {"id", "category", "strength", "source", "examples"}
-_OPTIONAL_KEYS = {"text", "when", "permanence", "action", "fix_owner", "stage", "cause", "counter_examples"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,110 +145,6 @@ class RuleBook:
 
 _Codes = tuple[tuple[float, str, str], ...]
 """Codes seen, decisive first: (weight of the place, reply code or '', enhanced code or '')."""
-
-
-def shipped_rules() -> tuple[Rule, ...]:
-    """The rules that come with the product."""
-    return load_rules(data_files("rules"))
-
-
-def load_rules(files: Iterable[Readable], *, custom: bool = False) -> tuple[Rule, ...]:
-    """The rules of some files.
-
-    Raises:
-        RuleError: one is wrong; names the file, the rule and the reason.
-    """
-    rules: dict[str, Rule] = {}
-    for file in files:
-        for rule in _rules_of(file, custom=custom):
-            if rule.id in rules:
-                raise RuleError(file.name, rule.id, "the id is taken already")
-            rules[rule.id] = rule
-    return tuple(rules.values())
-
-
-def _rules_of(file: Readable, *, custom: bool) -> Iterator[Rule]:
-    content = read_toml(file)
-    if set(content) - {"rule"}:
-        raise RuleError(file.name, "file", f"only [[rule]] tables are allowed, not {sorted(content)}")
-    for number, entry in enumerate(content.get("rule", []), start=1):
-        where = str(entry.get("id", f"rule {number}"))
-        try:
-            yield _rule(entry, stem=file.name.removesuffix(".toml"), custom=custom)
-        except (ValueError, TypeError, re2.error) as error:
-            raise RuleError(file.name, where, str(error)) from error
-
-
-def _rule(entry: dict[str, Any], *, stem: str, custom: bool) -> Rule:
-    _check_keys(entry, required=_REQUIRED_KEYS, optional=_OPTIONAL_KEYS)
-    _check_values(entry, stem)
-    if custom:
-        check_pattern(entry.get("text"))
-    return Rule(
-        id=entry["id"],
-        category=entry["category"],
-        strength=float(entry["strength"]),
-        source=entry["source"],
-        examples=tuple(entry["examples"]),
-        counter_examples=tuple(entry.get("counter_examples", ())),
-        text=entry.get("text"),
-        when=_when(entry.get("when", {})),
-        permanence=Permanence(entry["permanence"]) if "permanence" in entry else None,
-        action=Action(entry["action"]) if "action" in entry else None,
-        fix_owner=FixOwner(entry["fix_owner"]) if "fix_owner" in entry else None,
-        stage=Stage(entry["stage"]) if "stage" in entry else None,
-        cause=entry.get("cause"),
-        custom=custom,
-    )
-
-
-def _check_keys(entry: dict[str, Any], *, required: set[str], optional: set[str]) -> None:
-    if missing := required - set(entry):
-        raise ValueError(f"missing {', '.join(sorted(missing))}")
-    if unknown := set(entry) - required - optional:
-        allowed = ", ".join(sorted(required | optional))
-        raise ValueError(f"unknown key {', '.join(sorted(unknown))}; allowed are {allowed}")
-
-
-def _check_values(entry: dict[str, Any], stem: str) -> None:
-    if not str(entry["id"]).startswith(f"{stem}."):
-        raise ValueError(f"the id must start with the name of its file, {stem!r} and a dot")
-    if entry["category"] not in taxonomy().names:
-        raise ValueError(f"category {entry['category']!r} is not one of {', '.join(taxonomy().names)}")
-    if not 0 < float(entry["strength"]) <= 1:
-        raise ValueError(f"strength {entry['strength']} is not above 0 and at most 1")
-    if not entry["examples"] or not isinstance(entry["examples"], list):
-        raise ValueError("examples must be a list of at least one text that this rule wins")
-    if "text" not in entry and not {"smtp", "enhanced"} & set(entry.get("when", {})):
-        raise ValueError("there must be a text, or a when with smtp or enhanced")
-
-
-def check_pattern(text: str | None) -> None:
-    """Refuses a pattern that is no RE2, or too long, or matches everything.
-
-    A user's rules are checked when they are loaded; for the shipped ones a test does it, once for all.
-
-    Raises:
-        ValueError: it is too long, or matches the empty text.
-        re2.error: it is no RE2.
-    """
-    if text is None:
-        return
-    if len(text) > MAX_PATTERN_CHARS:
-        raise ValueError(f"text has {len(text)} characters; {MAX_PATTERN_CHARS} are allowed")
-    if compiled(text).search("") is not None:
-        raise ValueError("text matches the empty text, and so everything")
-
-
-def _when(entry: dict[str, Any]) -> When:
-    _check_keys(entry, required=set(), optional=_WHEN_KEYS)
-    values = {key: tuple([value] if isinstance(value, str) else value) for key, value in entry.items()}
-    return When(
-        provider=frozenset(values.get("provider", ())),
-        smtp=values.get("smtp", ()),
-        enhanced=values.get("enhanced", ()),
-        command=frozenset(values.get("command", ())),
-    )
 
 
 def _codes_of(unwrapped: Unwrapped, status: str | None) -> _Codes:

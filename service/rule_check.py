@@ -10,7 +10,8 @@ from model.errors import DataError
 from model.providers import providers
 from model.reply import unwrap
 from model.resources import Readable, disk_files
-from model.rules import Rule, RuleBook, load_rules, shipped_rules
+from model.rule_files import load_rules, shipped_rules
+from model.rules import Rule, RuleBook
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,19 @@
 
 import pytest
 
+from model.combine import Facts, combine
 from model.providers import providers
 from model.reply import unwrap
 from model.resources import data_file, read_toml
-from model.rules import Match, Rule, RuleBook, check_pattern, shipped_rules
+from model.rule_files import check_rule, shipped_rules
+from model.rules import Match, Rule, RuleBook
 from model.taxonomy import taxonomy
+from model.types import Kind
 
 BOOK = RuleBook(shipped_rules())
 CASES = [(rule, example) for rule in BOOK.rules for example in rule.examples]
+STRONG = 0.6
+NOT_FOR_BOUNCES = {"delivery_notice", "delivery_delayed", "auto_reply", "complaint"}
 COUNTER_CASES = [(rule, example) for rule in BOOK.rules for example in rule.counter_examples]
 CAUSES = {
     cause["id"]: (category, frozenset(cause.get("provider", ())))
@@ -32,14 +37,25 @@ def test_a_rule_wins_its_own_example(rule: Rule, example: str) -> None:
     assert rule.id == found[0].rule.id, f"{rule.id} loses {example!r} to {found[0].rule.id}"
 
 
+@pytest.mark.parametrize(
+    ("rule", "example"),
+    [case for case in CASES if case[0].strength >= STRONG and case[0].category not in NOT_FOR_BOUNCES],
+    ids=lambda value: getattr(value, "id", ""),
+)
+def test_a_strong_rule_wins_its_example_as_verdict_too(rule: Rule, example: str) -> None:
+    facts = Facts(Kind.BOUNCE, "", unwrap(example))
+
+    assert rule.category == combine(matches(rule, example), facts).category
+
+
 @pytest.mark.parametrize(("rule", "example"), COUNTER_CASES, ids=lambda value: getattr(value, "id", ""))
 def test_a_rule_does_not_fire_on_its_counter_example(rule: Rule, example: str) -> None:
     assert rule.id not in {match.rule.id for match in matches(rule, example)}
 
 
 @pytest.mark.parametrize("rule", BOOK.rules, ids=lambda rule: rule.id)
-def test_a_pattern_is_sound(rule: Rule) -> None:
-    check_pattern(rule.text)
+def test_a_rule_is_sound(rule: Rule) -> None:
+    check_rule(rule)
 
 
 def test_no_two_rules_say_the_same() -> None:

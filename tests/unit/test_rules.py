@@ -6,9 +6,9 @@ import pytest
 
 from model.errors import DataError, RuleError
 from model.reply import unwrap
+from model.rule_files import MAX_PATTERN_CHARS, load_rules, shipped_rules
 from model.rules import (
     INNERMOST,
-    MAX_PATTERN_CHARS,
     NOTICE,
     OUTER,
     STATUS,
@@ -17,8 +17,6 @@ from model.rules import (
     RuleBook,
     When,
     covers_enhanced,
-    load_rules,
-    shipped_rules,
 )
 from model.types import Action, FixOwner, Permanence, Stage
 
@@ -122,11 +120,25 @@ def test_the_users_rules_are_marked() -> None:
             "mine.full",
             "category 'mailbox_fool' is not one of recipient_unknown",
         ),
-        (table(strength="0"), "mine.full", "strength 0 is not above 0 and at most 1"),
-        (table(strength="1.5"), "mine.full", "strength 1.5 is not above 0"),
-        (table(strength='"high"'), "mine.full", "could not convert string to float"),
+        (table(strength="0"), "mine.full", "strength 0 is not a number above 0 and at most 1"),
+        (table(strength="1.5"), "mine.full", "strength 1.5 is not a number above 0"),
+        (table(strength='"high"'), "mine.full", "strength 'high' is not a number"),
         (table(examples="[]"), "mine.full", "examples must be a list of at least one text"),
-        (table(examples='"552"'), "mine.full", "examples must be a list of at least one text"),
+        (table(examples='"552"'), "mine.full", "examples must be a list of texts, not '552'"),
+        (table(examples="[5]"), "mine.full", "examples must be a list of texts, not [5]"),
+        (table(counter_examples='"x"'), "mine.full", "counter_examples must be a list of texts"),
+        (table(strength="true"), "mine.full", "strength True is not a number"),
+        (table(when="5"), "mine.full", "when must be a table, not 5"),
+        (table(when="{ smtp = 550 }"), "mine.full", "when.smtp must be a text or a list of texts, not 550"),
+        (table(when='{ smtp = "banana" }'), "mine.full", "when.smtp 'banana' is not a reply code such as 550"),
+        (table(when='{ enhanced = "5.7.9-x" }'), "mine.full", "when.enhanced '5.7.9-x' is not a code such as"),
+        (table(when='{ enhanced = "57" }'), "mine.full", "when.enhanced '57' is not a code such as 5.1.1"),
+        (table(when='{ command = "RCPT" }'), "mine.full", "when.command 'RCPT' is not CONNECT, HELO"),
+        (table(when='{ provider = "nobody" }'), "mine.full", "provider nobody is not known"),
+        (table(cause='"nothing"'), "mine.full", "no cause is called 'nothing'"),
+        (table(cause='"clock_skew"'), "mine.full", "cause 'clock_skew' belongs to internal_auth_failed"),
+        ("rule = 5", "file", "only [[rule]] tables are allowed"),
+        ('rule = ["a"]', "rule 1", "'a' is not a table"),
         (table(text=None), "mine.full", "there must be a text, or a when with smtp or enhanced"),
         (table(text=None, when='{ provider = "qq" }'), "mine.full", "there must be a text, or a when"),
         (table(when='{ colour = "red" }'), "mine.full", "unknown key colour"),

@@ -34,7 +34,7 @@ def test_good_rules_pass(tmp_path: Path) -> None:
             '"policy_regected"',
             "own.toml: own.quarantine: category 'policy_regected' is not one of",
         ),
-        ("0.9", "1.9", "own.toml: own.quarantine: strength 1.9 is not above 0 and at most 1"),
+        ("0.9", "1.9", "own.toml: own.quarantine: strength 1.9 is not a number above 0 and at most 1"),
         ("zebra quarantine'", "(zebra'", "own.toml: own.quarantine: "),
         ('"own.quarantine"', '"other.quarantine"', "own.toml: other.quarantine: the id must start with"),
         ("[[rule]]", "[[rule]", "own.toml: syntax: "),
