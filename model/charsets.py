@@ -39,9 +39,21 @@ _REFUSED = {
 _SURROGATES = re.compile("[\ud800-\udfff]")
 """Halves of characters, which some codecs let through and no other program takes."""
 
-_GUESSES = ("gb18030", "big5hkscs", "cp932", "koi8-r", "cp1251")
+_GUESSES = ("gb18030", "big5hkscs", "cp932", "euc_jp", "koi8-r", "cp1251")
+_CONFUSED = ("gb18030", "big5hkscs", "cp932", "euc_jp")
+"""Charsets whose bytes often decode as another one's: their labels are checked."""
+_JAPANESE = ("cp932", "euc_jp")
+_CYRILLIC = {"koi8-r": "cp1251", "koi8-u": "cp1251", "cp1251": "koi8-r", "windows-1251": "koi8-r"}
+"""Codecs that read each other's bytes as letters, with the case turned round."""
+_FREQUENT = frozenset("оеаинтсрвл")
+"""Ten letters that make up some 70 % of Russian text."""
+_UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_HZ = re.compile(rb"~\{((?:[!-w][!-~]){2,2000})~\}")
+_KANA = re.compile("[\u3041-\u30fe]")
 _SAMPLE_BYTES = 4096
 _MIN_PLAUSIBLE = 0.8
+_MARGIN = 0.2
+"""By how much another reading must be more plausible than the labelled one."""
 
 
 def decode(raw: bytes, charset: str | None = None) -> str:
@@ -55,13 +67,63 @@ def decode(raw: bytes, charset: str | None = None) -> str:
 
 def _decoded(raw: bytes, charset: str | None) -> str:
     label = (charset or "utf-8").strip("\"' ").lower()
-    if b"\x1b$" in raw or b"\x1b(" in raw:
-        return raw.decode("iso2022_jp_2", "replace")
+    escaped = _by_escapes(raw)
+    if escaped is not None:
+        return escaped
     for codec in (_ALIASES.get(label, label), "utf-8"):
         text = _strict(raw, codec)
         if text is not None and not (codec == "cp1252" and _looks_multibyte(raw)):
-            return text
+            return _checked(raw, codec, text)
     return _guess(raw)
+
+
+def _by_escapes(raw: bytes) -> str | None:
+    """The text of bytes that say themselves what they are: by a mark at the start or by escapes."""
+    if raw.startswith(_UTF_16_MARKS) and len(raw) > 3:
+        text = _strict(raw[: len(raw) // 2 * 2], "utf-16")
+        return text if text is not None and "\x00" not in text else None
+    if b"\x1b$" in raw or b"\x1b(" in raw:
+        return raw.decode("iso2022_jp_2", "replace")
+    return _hz(raw) if b"~{" in raw else None
+
+
+def _hz(raw: bytes) -> str | None:
+    """HZ text, where its escapes hold everyday Chinese: seven bits, so that no other codec objects."""
+    runs = b"".join(_HZ.findall(raw[:_SAMPLE_BYTES]))
+    text = _strict(_eight_bits(runs), "gb2312") if runs else None
+    if text is None or not raw.isascii() or _plausible(text) < _MIN_PLAUSIBLE:
+        return None
+    return (
+        _HZ.sub(lambda run: _eight_bits(run.group(1)), raw).replace(b"~~", b"~").decode("gb18030", "replace")
+    )
+
+
+def _eight_bits(run: bytes) -> bytes:
+    return bytes(byte | 0x80 for byte in run)
+
+
+def _checked(raw: bytes, codec: str, text: str) -> str:
+    """The labelled reading, unless another strict one is far more plausible."""
+    if codec in _CYRILLIC:
+        return _rival(raw, codec) or text
+    sample = text[: _SAMPLE_BYTES // 2]
+    if codec not in _CONFUSED or raw.isascii() or _plausible(sample) >= _MIN_PLAUSIBLE:
+        return text
+    readings = ((other, _strict(raw, other)) for other in _CONFUSED if other != codec)
+    scored = [(_credible(other, reading[: len(sample)]), reading) for other, reading in readings if reading]
+    best, reading = max(scored, default=(0.0, text))
+    return reading if best >= max(_MIN_PLAUSIBLE, _plausible(sample) + _MARGIN) else text
+
+
+def _rival(raw: bytes, codec: str) -> str | None:
+    """What the other Cyrillic codec reads, where it finds far more of the frequent letters."""
+    own, other = (_strict(raw, name) or "" for name in (codec, _CYRILLIC[codec]))
+    return other if _frequent(other) > _frequent(own) + _MARGIN else None
+
+
+def _frequent(text: str) -> float:
+    letters = [char for char in text[:_SAMPLE_BYTES].lower() if "\u0430" <= char <= "\u0451"]
+    return sum(char in _FREQUENT for char in letters) / len(letters) if len(letters) >= 6 else 0.0
 
 
 def decode_words(value: object) -> str:
@@ -83,8 +145,15 @@ def _strict(raw: bytes, codec: str) -> str | None:
         return None
     try:
         return raw.decode(codec)
+    except UnicodeDecodeError as error:
+        return raw[: error.start].decode(codec) if _is_cut(raw, error) else None
     except (UnicodeError, LookupError, ValueError):
         return None
+
+
+def _is_cut(raw: bytes, error: UnicodeDecodeError) -> bool:
+    """Whether all that is wrong is a last character that a bound cut in two."""
+    return error.start > 0 and error.start >= len(raw) - 3 and "end" in error.reason
 
 
 def _looks_multibyte(raw: bytes) -> bool:
@@ -99,15 +168,25 @@ def _looks_multibyte(raw: bytes) -> bool:
 def _guess(raw: bytes) -> str:
     if _is_latin(raw[:_SAMPLE_BYTES]):
         return raw.decode("cp1252", "replace")
-    scored = [(_plausible(raw[:_SAMPLE_BYTES].decode(codec, "replace")), codec) for codec in _GUESSES]
+    scored = [(_credible(codec, raw[:_SAMPLE_BYTES].decode(codec, "replace")), codec) for codec in _GUESSES]
     best, codec = max(scored, key=lambda pair: pair[0])
-    return raw.decode(codec if best >= _MIN_PLAUSIBLE else "cp1252", "replace")
+    rival = _rival(raw, codec) if codec in _CYRILLIC else None
+    return rival or raw.decode(codec if best >= _MIN_PLAUSIBLE else "cp1252", "replace")
 
 
 def _is_latin(sample: bytes) -> bool:
     """Whether the high bytes stand alone between ASCII letters, as accents do, and not in runs."""
     runs = re.findall(rb"[\x80-\xff]+", sample)
     return bool(runs) and sum(map(len, runs)) < 1.6 * len(runs)
+
+
+def _credible(codec: str, text: str) -> float:
+    """How plausible a reading is in the language of its codec: Japanese has kana, Chinese has none."""
+    kana = len(_KANA.findall(text))
+    if codec in _JAPANESE:
+        return _plausible(text) * (1.0 if kana else 0.7)
+    foreign = sum(char >= "\x80" for char in text)
+    return _plausible(text) - (kana / foreign if kana else 0.0)
 
 
 def _plausible(text: str) -> float:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from html import unescape
+from typing import Any
 
 import re2
 
+_PRE = re2.compile(r"(?is)<pre\b[^>]*>.*?(?:</pre\s*>|\z)")
 _DROP = (
     re2.compile(r"(?is)<!--.*?-->"),
     re2.compile(r"(?is)<(?:style|script|head)\b[^>]*>.*?</(?:style|script|head)\s*>"),
@@ -26,9 +28,13 @@ def to_text(html: str) -> str:
     >>> to_text("<p>Not &lt;found&gt;</p><table><tr><td>a</td><td>b</td></tr></table>").split("\n")
     ['Not <found>', '', 'a b']
     """
-    text = html.replace("\r\n", "\n").replace("\n", " ")
+    text = _PRE.sub(_kept_lines, html.replace("\r\n", "\n")).replace("\n", " ")
     for pattern in _DROP:
         text = pattern.sub(" ", text)
     text = _TAG.sub("", _CELL.sub(" ", _BREAK.sub("\n", text)))
     text = _EDGES.sub("\n", _SPACES.sub(" ", unescape(text)))
     return str(_BLANKS.sub("\n\n", text)).strip()
+
+
+def _kept_lines(pre: Any) -> str:  # noqa: ANN401  # re2 has no type stubs
+    return str(pre.group()).replace("\n", "<br>")

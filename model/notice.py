@@ -23,6 +23,7 @@ _DOMAIN = (
     rf"[{_SPACED}](?:[{_SPACED}._-]{{0,250}}[{_SPACED}])?|"
     rf"[{_UNSPACED}](?:[{_SPACED}{_UNSPACED}._-]{{0,250}}[{_SPACED}{_UNSPACED}])?"
 )
+_HOST = r"([a-z0-9](?:[a-z0-9_-]{0,62}\.){1,10}[a-z][a-z0-9-]{1,62})\b"
 _ADDR = f"((?:{_LOCAL})@(?:{_DOMAIN}))"
 _ANY_ADDRESS = compiled(_ADDR)
 _SYSTEM = re.compile(r"^(?:mailer-?daemon|postmaster|post_master|abuse|no-?reply)@", re.I)
@@ -104,6 +105,26 @@ def addresses(text: str) -> tuple[str, ...]:
     ('user@example.com', 'ops@example.net')
     """
     return tuple(dict.fromkeys(hit.group(1).strip(".'") for hit in _ANY_ADDRESS.finditer(text)))
+
+
+def reporter(text: str) -> str | None:
+    r"""The server that says it made the notice.
+
+    >>> reporter("It failed.\nGenerating server: MX.example.net"), reporter("It failed.")
+    ('mx.example.net', None)
+    """
+    return _host(text, "reporter")
+
+
+def remote(text: str) -> str | None:
+    """The server that a notice says refused the message."""
+    return _host(text, "remote")
+
+
+def _host(text: str, role: str) -> str | None:
+    engine, patterns = _host_patterns(role)
+    first = min(engine.hits(text), default=None)
+    return str(patterns[first].search(text).group(1)).lower() if first is not None else None
 
 
 def _bounded(text: str) -> list[str]:
@@ -221,6 +242,13 @@ def _recipient_patterns() -> tuple[PatternSet, tuple[tuple[Any, int], ...]]:
     texts = [entry["text"].replace("{addr}", _ADDR) for entry in entries]
     ranked = tuple((compiled(text), entry["rank"]) for text, entry in zip(texts, entries, strict=True))
     return compiled_set(texts), ranked
+
+
+@cache
+def _host_patterns(role: str) -> tuple[PatternSet, tuple[Any, ...]]:
+    entries = read_toml(data_file("layouts.toml"))[role]
+    texts = [f"(?m){entry['text'].replace('{host}', _HOST)}" for entry in entries]
+    return compiled_set(texts), tuple(map(compiled, texts))
 
 
 @cache

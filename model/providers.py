@@ -14,7 +14,8 @@ from model.resources import data_file, read_toml
 class Provider:
     """A sender of words: ``role`` is ``mailbox``, ``gateway``, ``program`` or ``relay``.
 
-    ``hosts`` are domain suffixes of its mail servers; ``texts`` are RE2 patterns that only it writes.
+    ``hosts`` are domain suffixes of its mail servers; ``texts`` are RE2 patterns that only it writes, and
+    ``headers`` such patterns for a header line of a mail that it made.
     """
 
     id: str
@@ -22,6 +23,7 @@ class Provider:
     role: str
     hosts: tuple[str, ...]
     texts: tuple[str, ...]
+    headers: tuple[str, ...] = ()
 
 
 class ProviderBook:
@@ -31,6 +33,8 @@ class ProviderBook:
         self.by_id = {provider.id: provider for provider in providers}
         self._by_host = {host: provider.id for provider in self.by_id.values() for host in provider.hosts}
         self._texts = [(text, provider.id) for provider in self.by_id.values() for text in provider.texts]
+        makers = sorted(self.by_id.values(), key=_passes_on)
+        self._headers = [(text, provider.id) for provider in makers for text in provider.headers]
 
     def of_host(self, host: str | None) -> str | None:
         """The provider that a host name belongs to, by its longest known suffix."""
@@ -41,6 +45,14 @@ class ProviderBook:
     def of_text(self, text: str) -> frozenset[str]:
         """The providers whose words a text holds."""
         return frozenset(self._texts[index][1] for index in self._engine.hits(text))
+
+    def of_headers(self, header_block: str) -> str | None:
+        """Who made a mail, by the header lines that only it writes; a gateway only for want of others."""
+        return next((self._headers[index][1] for index in self._header_engine.hits(header_block)), None)
+
+    @cached_property
+    def _header_engine(self) -> PatternSet:
+        return compiled_set(f"(?m){text}" for text, _ in self._headers)
 
     @cached_property
     def _engine(self) -> PatternSet:
@@ -58,6 +70,12 @@ def providers() -> ProviderBook:
             role=entry["role"],
             hosts=tuple(entry.get("hosts", ())),
             texts=tuple(entry.get("texts", ())),
+            headers=tuple(entry.get("headers", ())),
         )
         for entry in entries
     )
+
+
+def _passes_on(provider: Provider) -> bool:
+    """A gateway also marks the mails of others that come through it."""
+    return provider.role == "gateway"

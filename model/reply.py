@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from model.patterns import PatternSet, compiled, compiled_set
 from model.resources import data_file, read_toml
@@ -34,8 +35,13 @@ _ENHANCED_ALONE = re.compile(
 _FIRST_CODE = re.compile(rf"(?<![\d.])([245]\d\d)[ \-](?:({_ENHANCED})[ \-])?")
 _TAIL = compiled(
     r' ?\(in reply to[^)]{0,80}\)\)?|["”]?\.? attempted failover to alternate|\} ?[;\]]|[\'"”]? ?#smtp#|'
-    r" ?##(?:rfc822|$)|>? #smtp#|['\"”]\)?$|: retry timeout exceeded$| giving up on "
+    r" ?##(?:rfc822|$)|>? #smtp#|['\"”]\)?$|: retry timeout exceeded$| giving up on | ?\[?\{[a-z]{2,5}=|"
+    r" ?(?:建议|建議)(?:解决|解決)?(?:方案|办法|辦法)? ?[:：]"
 )
+_LED = re.compile(r"[\s\[({]*LED=$", re.I)
+_CLOSERS = "\"'”“ [({<"
+_PAIRS = {")": "(", ">": "<", "]": "[", "}": "{"}
+_LINK_EDGES = " \"'“”[({<>-"
 _COMMAND = compiled(
     r"(?:in reply to|in response to|after|during|while sending|error at|did not like our|reply to|>>>|"
     r"rejected at|command:?) ?(?:the )?(?:\(?end of )?"
@@ -49,7 +55,7 @@ _SAID = compiled(
 )
 _HOST = compiled(
     r"(?:(client |sender )?(?:host|server at|remote server|mta|connect(?:ion)? to|connection with|"
-    r"conversation with|talking to):? |\bt=[a-z_]{1,40} h=)"
+    r"conversation with|talking to):? |\bt=[a-z_]{1,40}(?: defer \(-?\d{1,3}\))? h=)"
     r"<?([a-z0-9](?:[a-z0-9_-]*[a-z0-9])?(?:\.[a-z0-9_-]+)+)\.?>?:?(?: ?[\[(]([0-9a-f.:]{3,45})[\])])?"
 )
 _FQDN = compiled(r"()\{FQDN=([^}\s]{1,255})\}(?:;\{IP=([0-9a-f.:]{3,45})\})?")
@@ -63,11 +69,29 @@ _LOG_QUEUE = compiled(
 )
 _RETRY = compiled(
     r"(?:(?:try|retry|come back|again|wait|greylist(?:ed|ing)|deferred|delayed|later)"
-    r"[a-z ,]{0,40}?(?:in|for|after|at least|until)? ?|retry-after: ?|等待|请在) ?(\d{1,6}) ?"
-    r"(seconds?|secs?|s|minutes?|mins?|min|m|hours?|hrs?|h|秒|分钟|小时)?\b?(?: later|后)?"
+    r"[a-z ,]{0,40}?(?:in|for|after|at least|until)? ?|retry-after: ?|等待|请在) ?"
+    r"(\d{1,6}|\b(?:an?|one|two|three|four|five|six|ten|twelve|fifteen|twenty|thirty)\b) ?"
+    r"((?:seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d)\b|秒|分钟|小时|天)?"
 )
+_RETRY_AFTER = compiled(r"\bretry-after ?[:=] ?(\d{1,6})(?: ?$|[^\w.:/ -]| [^a-z\d])")
+"""The number alone, in seconds as in RFC 9110, section 10.2.3."""
 _RETRY_CLOCK = compiled(r"(?:try again|retry|come back|greylisted)[a-z ,]{0,40}(\d{1,2}):(\d{2}):(\d{2})\b")
-_UNITS = {"s": 1, "m": 60, "h": 3600, "秒": 1, "分": 60, "小": 3600}
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "秒": 1, "分": 60, "小": 3600, "天": 86400}
+_NUMBERS = {
+    "a": 1,
+    "an": 1,
+    "one": 1,
+    "two": 2,
+    "three": 3,
+    "four": 4,
+    "five": 5,
+    "six": 6,
+    "ten": 10,
+    "twelve": 12,
+    "fifteen": 15,
+    "twenty": 20,
+    "thirty": 30,
+}
 _COMMANDS = {
     "rcpt": "RCPT TO",
     "mail": "MAIL FROM",
@@ -91,9 +115,8 @@ def unwrap(diagnostic: str) -> Unwrapped:
             only its first 8,192 characters count.
     """
     text = readable(diagnostic[:MAX_REPLY_CHARS])
-    bounds = _bounds(text)
-    chain = tuple(_reply(text[start:end]) for start, end in bounds)
-    start, end = bounds[-1]
+    links, (start, end) = _bounds(text)
+    chain = (*(_outer(text, link) for link in links), _reply(text[start:end]))
     host, address = _remote(text)
     return Unwrapped(
         text=text,
@@ -138,26 +161,43 @@ def block_lists(text: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _bounds(text: str) -> list[tuple[int, int]]:
-    """The replies of the chain as spans, outermost first; the innermost ends before the wrapper's tail."""
+class _Link(NamedTuple):
+    """A reply of the chain: where it starts, where the wrapper's words begin, and where those end."""
+
+    start: int
+    wrapper: int
+    end: int
+
+
+def _bounds(text: str) -> tuple[list[_Link], tuple[int, int]]:
+    """The outer links, outermost first, and the innermost reply, which ends before the wrapper's tail."""
     starts = [(0, 0), *_wrapper_hits(text), (len(text), len(text))]
-    spans = [(inner, outer) for (_, inner), (outer, _) in pairwise(starts) if text[inner:outer].strip()]
-    start, end = spans[-1] if spans else (0, len(text))
+    links = [_Link(inner, outer, end) for (_, inner), (outer, end) in pairwise(starts)]
+    links = [link for link in links if any(map(str.isalnum, text[link.start : link.wrapper]))]
+    start, end = links[-1][:2] if links else (0, len(text))
     tail = _TAIL.search(text, start + 3)
     if tail is not None and tail.start() > start:
         end = min(end, tail.start())
-    return [*spans[:-1], (start, _without_closing(text, start, end))]
+    return links[:-1], (start, _without_closing(text, start, end))
+
+
+def _outer(text: str, link: _Link) -> Reply:
+    """A link with its wrapper's words; its codes stand before them."""
+    words = text[link.start : link.end].strip(_LINK_EDGES)
+    return replace(_reply(text[link.start : link.wrapper]), text=_LED.sub("", words))
 
 
 def _without_closing(text: str, start: int, end: int) -> int:
-    """The end of a reply without the quotes, spaces and parentheses that closed its wrapper."""
-    while end > start + 1 and (text[end - 1] in "\"'” " or _is_unopened(text, start, end)):
+    """The end of a reply without the quotes, spaces and brackets that closed its wrapper or open the next."""
+    while end > start + 1 and (text[end - 1] in _CLOSERS or _is_unopened(text, start, end)):
         end -= 1
     return end
 
 
 def _is_unopened(text: str, start: int, end: int) -> bool:
-    return text[end - 1] == ")" and text.count("(", start, end) < text.count(")", start, end)
+    closer = text[end - 1]
+    opener = _PAIRS.get(closer)
+    return opener is not None and text.count(opener, start, end) < text.count(closer, start, end)
 
 
 def _wrapper_hits(text: str) -> Iterator[tuple[int, int]]:
@@ -166,7 +206,7 @@ def _wrapper_hits(text: str) -> Iterator[tuple[int, int]]:
     hits += [hit.span() for hit in possible.finditer(text) if _LEADING.match(text, hit.end())]
     last_end = 0
     for start, end in sorted(hits):
-        if start < last_end:
+        if start < last_end or text[end : end + 1] == "}":
             continue
         last_end = end
         if not _SENDER_PROBE.search(text[max(0, start - 80) : start]):
@@ -228,10 +268,11 @@ def _retry_after_s(text: str) -> int | None:
         hours, minutes, seconds = map(int, clock.groups())
         return hours * 3600 + minutes * 60 + seconds
     for hit in _RETRY.finditer(text):
-        unit = (hit.group(2) or "").lower()[:1]
+        number, unit = hit.group(1).lower(), (hit.group(2) or "").lower()[:1]
         if unit:
-            return int(hit.group(1)) * _UNITS[unit]
-    return None
+            return (_NUMBERS.get(number) or int(number)) * _UNITS[unit]
+    bare = _RETRY_AFTER.search(text)
+    return int(bare.group(1)) if bare else None
 
 
 def _queue_ids(text: str) -> tuple[str, ...]:

@@ -10,7 +10,17 @@ from email.message import Message
 from model.dsn import DeliveryStatus, is_address, read_delivery_status
 from model.kind import kind_of
 from model.mail import Mail, header_of, headers_of, read_mail
-from model.notice import UNEXPLAINED, Mention, Notice, addresses, mentions, split_returned
+from model.notice import (
+    UNEXPLAINED,
+    Mention,
+    Notice,
+    addresses,
+    mentions,
+    remote,
+    reporter,
+    split_returned,
+)
+from model.providers import providers
 from model.ses_event import read_ses_event
 from model.types import Failure, Kind, Report
 
@@ -20,6 +30,8 @@ _STATUS_TYPES = (
     "message/disposition-notification",
 )
 _INLINE_STATUS = re.compile(r"^Final-Recipient[ \t]*:", re.I | re.M)
+_MESSAGE_ID = re.compile(r"<[^<>\s]{1,990}>")
+_DISPOSED_OF = re.compile(r"^Original-Message-ID[ \t]*:\s*(<[^<>\s]{1,990}>)", re.I | re.M)
 _ABOUT_DELIVERY = (Kind.BOUNCE, Kind.DELAY, Kind.SUCCESS)
 _RECIPIENT_HEADERS = ("X-Failed-Recipients", "Envelope-To", "X-Envelope-To", "To", "Cc")
 _SENDERS = ("To", "Delivered-To", "Return-Path", "Envelope-To", "X-Original-To", "Sender", "From")
@@ -59,18 +71,37 @@ def _own_report(mail: Mail, notice: Notice) -> Report:
     shows_evidence = bool(notice.returned) or any(mention.rank != UNEXPLAINED for mention in named)
     actions = (failure.action for failure in status.failures)
     finding = kind_of(mail, notice.text, actions, shows_evidence=shows_evidence)
-    failures = _failures(mail, status, named, returned) if finding.kind in _ABOUT_DELIVERY else ()
+    found = _failures(mail, status, named, returned) if finding.kind in _ABOUT_DELIVERY else ()
     return Report(
         kind=finding.kind,
         kind_reason=finding.reason,
-        failures=failures,
+        failures=_with_remote(found, notice.text),
         notice=notice.text,
         subject=mail.header("Subject"),
-        reporting_mta=status.reporting_mta,
-        original_message_id=header_of(returned, "Message-Id") or None if returned else None,
+        reporting_mta=status.reporting_mta or reporter(notice.text),
+        software=providers().of_headers(mail.header_block),
+        original_message_id=_original_message_id(mail, returned),
         original_seen=returned is not None and len(returned) > 0,
         names_a_recipient=_names_a_recipient(mail, status, named),
         warnings=mail.warnings,
+    )
+
+
+def _original_message_id(mail: Mail, returned: Message | None) -> str | None:
+    """The id of the returned message, else the one that a disposition notification names."""
+    written = header_of(returned, "Message-Id") if returned else ""
+    hits = (_DISPOSED_OF.search(part.text) for part in mail.of_type(*_STATUS_TYPES))
+    named = next((hit.group(1) for hit in hits if hit), None)
+    token = _MESSAGE_ID.search(written)
+    return token.group() if token else next(iter(written.split()), named)
+
+
+def _with_remote(failures: tuple[Failure, ...], notice: str) -> tuple[Failure, ...]:
+    """The failures with the refusing server that the words about each name; of a single one, the notice's."""
+    words = [failure.reason for failure in failures] if len(failures) > 1 else [notice]
+    return tuple(
+        failure if failure.remote_mta else replace(failure, remote_mta=remote(text))
+        for failure, text in zip(failures, words, strict=False)
     )
 
 

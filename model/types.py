@@ -181,10 +181,14 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What the classifier says: candidates in falling order, and the words that weighed most."""
+    """What the classifier says: candidates in falling order, and the words that weighed most.
+
+    ``temporary`` is the probability that the same mail would pass later.
+    """
 
     candidates: tuple[Candidate, ...]
     words: tuple[str, ...] = ()
+    temporary: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from model.charsets import decode
 from model.kind import kind_of_text
 from model.mail import MAX_TEXT_BYTES
@@ -10,6 +12,8 @@ from model.reply import MAX_REPLY_CHARS
 from model.types import Failure, Form, Kind, Report
 
 _MANY_LINES = 12
+_QMAIL_LOG = re.compile(r"(\bdelivery \d{1,9}: (?:failure|deferral|success): )(\S+)")
+_QMAIL_LINE_END = re.compile(r"(?<![/:])/(?=$|[A-Z(]|[245]\d\d)")
 
 
 def claims(raw: bytes, form: Form) -> bool:
@@ -19,7 +23,7 @@ def claims(raw: bytes, form: Form) -> bool:
 
 def parse(raw: bytes) -> Report:
     """The report in a text; one recipient each where it names several."""
-    text = decode(raw[:MAX_TEXT_BYTES])
+    text = _QMAIL_LOG.sub(_in_words, decode(raw[:MAX_TEXT_BYTES]))
     notice = split_returned(text).text if text.count("\n") >= _MANY_LINES else text
     finding = kind_of_text(notice)
     failures = _failures(notice)
@@ -31,6 +35,12 @@ def parse(raw: bytes) -> Report:
         notice=notice,
         warnings=_warnings(raw, notice),
     )
+
+
+def _in_words(line: re.Match[str]) -> str:
+    """What qmail-send logs of a delivery: it writes spaces as underscores and line ends as slashes."""
+    told = line.group(2).replace("_", " ")
+    return line.group(1) + _QMAIL_LINE_END.sub(" ", told).rstrip()
 
 
 def _failures(notice: str) -> tuple[Failure, ...]:

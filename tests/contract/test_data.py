@@ -2,7 +2,7 @@
 
 import pytest
 
-from model.notice import mentions, split_returned
+from model.notice import mentions, remote, reporter, split_returned
 from model.providers import providers
 from model.reply import block_lists, unwrap
 from model.resources import data_file, read_toml
@@ -20,6 +20,16 @@ def test_a_recipient_line_names_its_recipient(layout: dict[str, str]) -> None:
 @pytest.mark.parametrize("layout", LAYOUTS["not_failed"], ids=lambda layout: layout["example"])
 def test_an_address_that_did_not_fail_is_no_recipient(layout: dict[str, str]) -> None:
     assert () == mentions(layout["example"])
+
+
+@pytest.mark.parametrize("layout", LAYOUTS["reporter"], ids=lambda layout: layout["example"])
+def test_a_label_names_the_server_that_reports(layout: dict[str, str]) -> None:
+    assert ("mx.example.com", None) == (reporter(layout["example"]), remote(layout["example"]))
+
+
+@pytest.mark.parametrize("layout", LAYOUTS["remote"], ids=lambda layout: layout["example"])
+def test_a_label_names_the_server_that_refused(layout: dict[str, str]) -> None:
+    assert ("mx.example.com", None) == (remote(layout["example"]), reporter(layout["example"]))
 
 
 @pytest.mark.parametrize("layout", LAYOUTS["returned"], ids=lambda layout: layout["example"])

@@ -9,6 +9,8 @@ from model.charsets import decode, decode_words
 CHINESE = "收件人地址不存在，请检查后重新发送"
 TRADITIONAL = "您的郵件無法傳送至下列收件者"
 JAPANESE = "宛先のメールアドレスが見つかりません"
+TRADITIONAL_LONG = "很抱歉，您所寄出的信件無法送達，收件者信箱已滿，請稍後再試"
+JAPANESE_LONG = "ご指定の宛先に配信できませんでした。容量が超過しています"
 RUSSIAN = "Ваше сообщение не доставлено получателю"
 FRENCH = "Le message a été refusé : boîte pleine"
 
@@ -31,6 +33,15 @@ FRENCH = "Le message a été refusé : boîte pleine"
         (FRENCH, "utf-8", "utf-8"),
         ("plain", "ascii", "us-ascii"),
         ("한국어 메일", "cp949", "ks_c_5601-1987"),
+        ("수신자의 메일함이 가득 찼습니다", "cp949", "euc-kr"),
+        ("鑫淼犇羴龘", "gb18030", "gb18030"),
+        (JAPANESE_LONG, "gb18030", "gb2312"),
+        ("配信不能", "euc_jp", "euc-jp"),
+        (TRADITIONAL, "gbk", "gb2312"),
+        (RUSSIAN.upper(), "koi8-r", "koi8-r"),
+        (RUSSIAN.upper(), "cp1251", "windows-1251"),
+        ("Да", "koi8-r", "koi8-r"),
+        (CHINESE, "utf-16", "utf-16"),
     ],
 )
 def test_a_true_label_is_followed(text: str, codec: str, label: str) -> None:
@@ -60,6 +71,22 @@ def test_a_true_label_is_followed(text: str, codec: str, label: str) -> None:
         (FRENCH, "cp1252", "us-ascii"),
         (FRENCH, "cp1252", "utf-8"),
         (FRENCH, "cp1252", "idna"),
+        (CHINESE, "utf-16", None),
+        (FRENCH, "utf-16", "utf-8"),
+        (f"550 {CHINESE} (no)", "hz", None),
+        (f"550 {CHINESE} (no)", "hz", "us-ascii"),
+        (JAPANESE, "euc_jp", None),
+        (JAPANESE_LONG, "euc_jp", "utf-8"),
+        (JAPANESE_LONG, "euc_jp", "shift_jis"),
+        (JAPANESE_LONG, "shift_jis", "euc-jp"),
+        (TRADITIONAL, "big5", "gb2312"),
+        (TRADITIONAL_LONG, "big5", "gbk"),
+        (TRADITIONAL_LONG, "big5", None),
+        (CHINESE, "gbk", "big5"),
+        (RUSSIAN, "cp1251", "koi8-r"),
+        (RUSSIAN, "koi8-r", "windows-1251"),
+        (RUSSIAN, "cp1251", None),
+        (RUSSIAN.upper(), "koi8-r", None),
     ],
 )
 def test_a_wrong_label_is_seen_through(text: str, codec: str, label: str | None) -> None:
@@ -72,6 +99,36 @@ def test_a_wrong_label_is_seen_through(text: str, codec: str, label: str | None)
 def test_no_bytes_and_no_label_fail(label: str) -> None:
     assert isinstance(decode(bytes(range(256)), label), str)
     assert "" == decode(b"", label)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "~{foo bar}~ and ~{ab~}",
+        "it costs ~{x~} ~~",
+        "~{!!~}",
+        "\xff\xfe",
+        "\xff\xfea",
+        "\xff\xfea\x00\x00\x00",
+    ],
+)
+def test_what_only_looks_like_escapes_stays_as_it_is(text: str) -> None:
+    assert text == decode(text.encode("cp1252"), "iso-8859-1")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"~{" * 99_999,
+        b"~{!!" * 50_000,
+        b"~{0!~}" * 30_000,
+        b"\xa4\xa2" * 99_999,
+        b"\xff\xfe\x00\xd8" * 50_000,
+    ],
+)
+@pytest.mark.parametrize("label", [None, "gb2312", "big5", "koi8-r", "hz-gb-2312"])
+def test_repetition_does_no_harm(raw: bytes, label: str | None) -> None:
+    assert isinstance(decode(raw, label), str)
 
 
 @settings(max_examples=200, deadline=None)
@@ -111,3 +168,8 @@ def test_encoded_words_are_decoded(value: object, expected: str) -> None:
 @given(st.text(alphabet="=?utf-8QB5pS2 _?\n", max_size=60))
 def test_any_header_value_is_decoded(value: str) -> None:
     assert isinstance(decode_words(value), str)
+
+
+@pytest.mark.parametrize("cut", [1, 2])
+def test_a_character_that_a_bound_cut_in_two_does_not_spoil_the_rest(cut: int) -> None:
+    assert "收件人不存" == decode("收件人不存在".encode()[:-cut])

@@ -28,6 +28,9 @@ from model.html import to_text
         ("<!-- 550 hidden -->shown", "shown"),
         ("<!DOCTYPE html><html><body>shown</body></html>", "shown"),
         ("one\r\ntwo", "one two"),
+        ("a\nb<pre>one\r\ntwo</pre>c\nd", "a b\none\ntwo\nc d"),
+        ("<PRE class='x'>one\ntwo", "one\ntwo"),
+        ("<present>one\ntwo</present>", "one two"),
         ("<a href='https://example.com/?a=1&amp;b=2'>link</a>", "link"),
         ("收件人<br>不存在", "收件人\n不存在"),
         ("", ""),
@@ -40,7 +43,7 @@ def test_html_is_read_as_a_person_would(html: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", ["<", "<p", "<!--", "<script>", "&lt;", "<td>", "\n", "<style></style", "&#x0;"]
+    "piece", ["<", "<p", "<pre>", "<!--", "<script>", "&lt;", "<td>", "\n", "<style></style", "&#x0;"]
 )
 def test_repetition_does_no_harm(piece: str) -> None:
     assert isinstance(to_text(piece * 20_000), str)

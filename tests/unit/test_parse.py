@@ -87,7 +87,7 @@ def test_a_text_is_bare_that_does_not_say_what_it_is(text: str, *, bare: bool) -
     assert bare is parse(text.encode()).is_bare_text
 
 
-@pytest.mark.parametrize("charset", ["utf-8", "gbk"])
+@pytest.mark.parametrize("charset", ["utf-8", "gbk", "utf-16", "hz"])
 def test_a_pasted_text_may_have_any_charset(charset: str) -> None:
     assert "退信原因：收件人不存在" == parse("退信原因：收件人不存在".encode(charset)).notice
 
@@ -107,3 +107,50 @@ def test_a_pasted_notice_leaves_the_returned_message_out() -> None:
 
     assert ["info@example.net"] == [failure.address for failure in report.failures]
     assert "other@example.org" not in report.notice
+
+
+QMAIL_LINE = (
+    "delivery 12: failure: 192.0.2.1_does_not_like_recipient./Remote_host_said:_550_5.1.1_{}_unknown,_see"
+    "_https://example.com/a/Giving_up_on_192.0.2.1./"
+)
+
+
+@pytest.mark.parametrize(
+    ("head", "address"),
+    [
+        ("", "info@example.net"),
+        ("info msg 42: bytes 900 from <news@example.org> qp 7 uid 0\n", "info@example.net"),
+        ("starting delivery 12: msg 42 to remote first_last@example.net\n", "first_last@example.net"),
+    ],
+)
+def test_a_log_line_of_qmail_is_read_as_words(head: str, address: str) -> None:
+    (failure,) = parse(f"{head}{QMAIL_LINE.format(address)}".encode()).failures
+
+    assert address == failure.address
+    assert failure.diagnostic.endswith(
+        f"192.0.2.1 does not like recipient. Remote host said: 550 5.1.1 {address.replace('_', ' ')} unknown,"
+        " see https://example.com/a Giving up on 192.0.2.1."
+    )
+
+
+@pytest.mark.parametrize(
+    ("logged", "kind", "addresses"),
+    [
+        ("RECV news@example.org info@example.net 2 8 -", Kind.BOUNCE, ["info@example.net"]),
+        (
+            "SCAN - news@example.org info@example.net 7.5 2 31 - SZ:9 SUBJ:x",
+            Kind.BOUNCE,
+            ["info@example.net"],
+        ),
+        ("RECV news@example.org info@example.net 5 4 -", Kind.DELAY, ["info@example.net"]),
+        ("SEND ENC 2 8B20 550 5.1.1 <info@example.net>: User unknown", Kind.BOUNCE, ["info@example.net"]),
+        ("SEND - 3 8B20 451 <info@example.net>: later", Kind.DELAY, ["info@example.net"]),
+        ("SEND ENC 1 8B20 250 2.6.0 Queued mail for delivery", Kind.SUCCESS, [None]),
+    ],
+)
+def test_a_log_line_of_barracuda_is_read(logged: str, kind: Kind, addresses: list[str | None]) -> None:
+    line = f"Jan 2 03:04:05 gw mx.example.net[192.0.2.7] 1767323045-1a-1 1767323045 1767323046 {logged}"
+    report = parse(line.encode())
+
+    assert (kind, addresses) == (report.kind, [each.address for each in report.failures])
+    assert not report.is_bare_text

@@ -131,7 +131,54 @@ NESTED = [
         [(None, "5.7.1"), (554, "5.7.1")],
     ),
     (EXIM_LOG, "550 5.7.1 rejected", [(None, None), (550, "5.7.1")]),
+    (
+        "451 4.4.395 Target host responded with error. [{LED=450 4.1.1 mailbox busy};{FQDN=mx.example.net}]",
+        "450 4.1.1 mailbox busy",
+        [(451, "4.4.395"), (450, "4.1.1")],
+    ),
+    (
+        "452 4.3.1 Insufficient system resources. [{LRT=1};{LED=};{FQDN=mx.example.net}]",
+        "452 4.3.1 Insufficient system resources.",
+        [(452, "4.3.1")],
+    ),
+    (
+        "550 5.4.300 Message expired -> 452 4.3.1 Insufficient system resources. [",
+        "452 4.3.1 Insufficient system resources.",
+        [(550, "5.4.300"), (452, "4.3.1")],
+    ),
+    ("smtp; 550 5.1.1 unknown user@example.com>", "550 5.1.1 unknown user@example.com", [(550, "5.1.1")]),
+    ("550 no such user [192.0.2.7]", "550 no such user [192.0.2.7]", [(550, None)]),
+    ("550 no <user@example.com>", "550 no <user@example.com>", [(550, None)]),
+    ("英文说明: 550 User not found 建议解决方案：请核对地址", "550 User not found", [(550, None)]),
 ]
+OUTER = [
+    (WORKED, ["451 4.4.0 Primary target IP address responded with:"]),
+    (
+        "451 4.4.397 Error communicating with target host. [{LED=450 4.1.1 busy};{FQDN=mx.example.net}]",
+        ["451 4.4.397 Error communicating with target host."],
+    ),
+    (
+        "451 4.4.395 Target host responded with error. [{LED=450 4.1.1 busy};{FQDN=mx.example.net}]",
+        ["451 4.4.395 Target host responded with error."],
+    ),
+    (
+        TWICE,
+        [
+            "Server at mx.example.net (192.0.2.7) returned",
+            "400 4.4.7 Message delayed' Server at mx.example.net (192.0.2.7) returned",
+            "451 4.4.0 Primary target IP address responded with:",
+        ],
+    ),
+    ("550 5.4.300 Message expired -> 451 4.7.1 Greylisted", ["550 5.4.300 Message expired"]),
+    ("退信原因：对方拒收 英文说明: 550 User not found", ["退信原因：对方拒收 英文说明:"]),
+    ('-> "550 5.1.1 no', []),
+    ("host mx.example.net[192.0.2.7] said: 550 5.1.1 no", []),
+]
+
+
+@pytest.mark.parametrize(("text", "outer"), OUTER)
+def test_an_outer_link_ends_with_the_words_that_wrap_the_next(text: str, outer: list[str]) -> None:
+    assert outer == [reply.text for reply in unwrap(text).chain[:-1]]
 
 
 @pytest.mark.parametrize(("text", "innermost", "codes"), [*PLAIN, *MULTI_LINE, *NESTED])
@@ -251,6 +298,12 @@ def test_the_refused_command_is_found(text: str, command: str | None) -> None:
         ("... while talking to mx.example.net.:", "mx.example.net", None),
         ("[{LED=450 busy};{FQDN=mx.example.net};{IP=192.0.2.7}]", "mx.example.net", "192.0.2.7"),
         (EXIM_LOG, "mx.example.net", "192.0.2.7"),
+        (
+            "== user@example.net R=dnslookup T=remote_smtp defer (-44) H=mx.example.net [192.0.2.7]: 451 no",
+            "mx.example.net",
+            "192.0.2.7",
+        ),
+        ("T=remote_smtp defer (-53): retry time not reached for any host", None, None),
         (TWICE, "mx.example.net", "192.0.2.7"),
         ("192.0.2.7 does not like recipient. Remote host said: 550 no", None, "192.0.2.7"),
         ("554 Client host [192.0.2.25] blocked", None, None),
@@ -275,6 +328,15 @@ def test_the_host_that_refused_is_found(text: str, host: str | None, address: st
         ("450 please wait 90 sec", 90),
         ("421 Retry-After: 120 seconds", 120),
         ("450 retry in 30s", 30),
+        ("451 try again in 1 day", 86400),
+        ("451 try again in one hour", 3600),
+        ("451 please wait a minute", 60),
+        ("451 retry after thirty minutes", 1800),
+        ("retry-after: 60", 60),
+        ("429 busy; Retry-After=60, sorry", 60),
+        ("retry-after: 2026", 2026),
+        ("retry-after: 12:30", None),
+        ("deferred, a server error", None),
         ("450 请在 10 分钟后重试", 600),
         ("450 请等待30秒后再试", 30),
         ("451 try again later", None),

@@ -130,8 +130,16 @@ def test_the_users_rules_are_marked() -> None:
         (table(strength="true"), "mine.full", "strength True is not a number"),
         (table(when="5"), "mine.full", "when must be a table, not 5"),
         (table(when="{ smtp = 550 }"), "mine.full", "when.smtp must be a text or a list of texts, not 550"),
-        (table(when='{ smtp = "banana" }'), "mine.full", "when.smtp 'banana' is not a reply code such as 550"),
-        (table(when='{ enhanced = "5.7.9-x" }'), "mine.full", "when.enhanced '5.7.9-x' is not a code such as"),
+        (
+            table(when='{ smtp = "banana" }'),
+            "mine.full",
+            "when.smtp 'banana' is not a reply code such as 550",
+        ),
+        (
+            table(when='{ enhanced = "5.7.9-x" }'),
+            "mine.full",
+            "when.enhanced '5.7.9-x' is not a code such as",
+        ),
         (table(when='{ enhanced = "57" }'), "mine.full", "when.enhanced '57' is not a code such as 5.1.1"),
         (table(when='{ command = "RCPT" }'), "mine.full", "when.command 'RCPT' is not CONNECT, HELO"),
         (table(when='{ provider = "nobody" }'), "mine.full", "provider nobody is not known"),
