@@ -51,6 +51,9 @@ _UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _HZ = re.compile(rb"~\{((?:[!-w][!-~]){2,2000})~\}")
 _KANA = re.compile("[\u3041-\u30fe]")
 _SAMPLE_BYTES = 4096
+_LONG_BYTES = 64 << 10
+"""From this length on, a text that ends amid a character was cut by a bound."""
+
 _MIN_PLAUSIBLE = 0.8
 _MARGIN = 0.2
 """By how much another reading must be more plausible than the labelled one."""
@@ -153,7 +156,7 @@ def _strict(raw: bytes, codec: str) -> str | None:
 
 def _is_cut(raw: bytes, error: UnicodeDecodeError) -> bool:
     """Whether all that is wrong is a last character that a bound cut in two."""
-    return error.start > 0 and error.start >= len(raw) - 3 and "end" in error.reason
+    return len(raw) >= _LONG_BYTES and error.start >= len(raw) - 3 and "end" in error.reason
 
 
 def _looks_multibyte(raw: bytes) -> bool:
