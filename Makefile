@@ -3,6 +3,7 @@
 HOST ?= 127.0.0.1
 PORT ?= 8080
 COUNT ?= 100000
+ARGS ?= -n auto
 
 CANDIDATES := python3 python3.14 python3.13 python3.12 python3.11
 PYTHON ?= $(shell for each in $(CANDIDATES); do \
