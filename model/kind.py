@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from model.mail import Mail
 from model.patterns import PatternSet, compiled_set
@@ -203,6 +204,11 @@ def _header_hits(mail: Mail, kind: Kind) -> bool:
 
 
 @cache
+def _kinds() -> dict[str, Any]:
+    return read_toml(data_file("kinds.toml"))
+
+
+@cache
 def _marks(kind: Kind) -> _Marks:
-    entry = read_toml(data_file("kinds.toml"))[kind.value]
+    entry = _kinds()[kind.value]
     return _Marks(**{name: compiled_set(f"(?m){text}" for text in texts) for name, texts in entry.items()})

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from typing import Any
 
 from model.patterns import PatternSet, compiled, compiled_set
@@ -39,6 +40,7 @@ _UNDERLINE = re.compile(r"\A\s*[-=_*#]{3,}[ \t]*\n")
 _REPLY_LINE = re.compile(r"^\s*[45]\d\d[ -]")
 _HEADERS_IN_A_ROW = 3
 _REASON_LINES = 12
+_SESSION_LINES = 40
 _MAX_PLACES = 4
 UNEXPLAINED = 3
 """The rank of an address that stands somewhere in the text, in no line that explains it."""
@@ -93,8 +95,10 @@ def mentions(text: str, *, excluded: Iterable[str] = ()) -> tuple[Mention, ...]:
             places.setdefault(address.lower(), []).append((number, address))
     firsts = sorted(where[0] for where in places.values())[:MAX_RECIPIENTS]
     starts = {number for number, _ in firsts if not lines[number].lstrip().startswith("(")}
+    session = _session(lines)
     return tuple(
-        Mention(address, _told(lines, places[address.lower()], starts), best) for _, address in firsts
+        Mention(address, _told(lines, places[address.lower()], starts, session), best)
+        for _, address in firsts
     )
 
 
@@ -162,12 +166,12 @@ def _explained(line: str) -> tuple[tuple[str, ...], int] | None:
     return (pattern.search(line).group(1).strip(".'"),), rank
 
 
-def _told(lines: list[str], places: list[tuple[int, str]], starts: set[int]) -> str:
+def _told(lines: list[str], places: list[tuple[int, str]], starts: set[int], session: list[str]) -> str:
     """The words about one recipient: the first that hold a code, wherever the notice names it.
 
     Where there is only one recipient, a paragraph with a reply is about it without naming it.
     """
-    reasons = [_reason(lines, number, address, starts) for number, address in places[:_MAX_PLACES]]
+    reasons = [_reason(lines, number, address, starts, session) for number, address in places[:_MAX_PLACES]]
     telling = next((reason for reason in reasons if any(_codes(reason))), None)
     if telling is not None or len(starts) > 1:
         return telling or reasons[0]
@@ -189,15 +193,15 @@ def _codes(text: str) -> tuple[int | None, str | None]:
     return codes_of(" ".join(text.split()))
 
 
-def _reason(lines: list[str], number: int, address: str, starts: set[int]) -> str:
+def _reason(lines: list[str], number: int, address: str, starts: set[int], session: list[str]) -> str:
     """The words about one recipient: its line, its paragraph or else the next, and the transcript."""
     own = lines[number]
     paragraph = list(_paragraph(lines, number + 1, starts))
     if not paragraph and not _has_words(own, address):
         following = next((n for n in range(number + 1, len(lines)) if lines[n].strip()), len(lines))
         paragraph = list(_paragraph(lines, following, starts))
-    transcript = _transcript(lines, address if len(starts) > 1 else None)
-    return "\n".join([*_introduction(lines, number, starts), own, *paragraph, *transcript])
+    told = _of_recipient(session, address) if len(starts) > 1 else session
+    return "\n".join([*_introduction(lines, number, starts), own, *paragraph, *told])
 
 
 def _introduction(lines: list[str], number: int, starts: set[int]) -> list[str]:
@@ -218,14 +222,15 @@ def _paragraph(lines: list[str], number: int, starts: set[int]) -> Iterator[str]
         yield line
 
 
-def _transcript(lines: list[str], address: str | None) -> list[str]:
-    """The session's lines below a transcript heading; with an address, those of its own commands only."""
-    start = next((n for n, line in enumerate(lines) if _transcript_engine().hits(line)), None)
-    if start is None:
-        return []
-    session = [line for line in lines[start + 1 :] if line.strip() and not _PROGRESS.match(line)][:40]
-    if address is None:
-        return session
+def _session(lines: list[str]) -> list[str]:
+    """The session's lines below a transcript heading, without those that only say that all is well."""
+    start = next((n for n, line in enumerate(lines) if _transcript_engine().hits(line)), len(lines))
+    telling = (line for line in lines[start + 1 :] if line.strip() and not _PROGRESS.match(line))
+    return list(islice(telling, _SESSION_LINES))
+
+
+def _of_recipient(session: list[str], address: str) -> list[str]:
+    """The session's lines about one recipient: its own commands, and what was answered to them."""
     kept: list[str] = []
     own = False
     for line in session:
@@ -237,8 +242,13 @@ def _transcript(lines: list[str], address: str | None) -> list[str]:
 
 
 @cache
+def _layouts() -> dict[str, Any]:
+    return read_toml(data_file("layouts.toml"))
+
+
+@cache
 def _recipient_patterns() -> tuple[PatternSet, tuple[tuple[Any, int], ...]]:
-    entries = read_toml(data_file("layouts.toml"))["recipient"]
+    entries = _layouts()["recipient"]
     texts = [entry["text"].replace("{addr}", _ADDR) for entry in entries]
     ranked = tuple((compiled(text), entry["rank"]) for text, entry in zip(texts, entries, strict=True))
     return compiled_set(texts), ranked
@@ -246,22 +256,22 @@ def _recipient_patterns() -> tuple[PatternSet, tuple[tuple[Any, int], ...]]:
 
 @cache
 def _host_patterns(role: str) -> tuple[PatternSet, tuple[Any, ...]]:
-    entries = read_toml(data_file("layouts.toml"))[role]
+    entries = _layouts()[role]
     texts = [f"(?m){entry['text'].replace('{host}', _HOST)}" for entry in entries]
     return compiled_set(texts), tuple(map(compiled, texts))
 
 
 @cache
 def _not_failed_pattern() -> Any:  # noqa: ANN401  # re2 has no type stubs
-    entries = read_toml(data_file("layouts.toml"))["not_failed"]
+    entries = _layouts()["not_failed"]
     return compiled("|".join(entry["text"].replace("{addr}", f"(?:{_ADDR})") for entry in entries))
 
 
 @cache
 def _returned_engine() -> PatternSet:
-    return compiled_set(entry["text"] for entry in read_toml(data_file("layouts.toml"))["returned"])
+    return compiled_set(entry["text"] for entry in _layouts()["returned"])
 
 
 @cache
 def _transcript_engine() -> PatternSet:
-    return compiled_set(entry["text"] for entry in read_toml(data_file("layouts.toml"))["transcript"])
+    return compiled_set(entry["text"] for entry in _layouts()["transcript"])

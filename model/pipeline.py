@@ -16,7 +16,7 @@ from model.providers import ProviderBook, providers
 from model.reply import MAX_REPLY_CHARS, readable, unwrap
 from model.resources import disk_files
 from model.rule_files import load_rules, shipped_rules
-from model.rules import Match, RuleBook
+from model.rules import Match, RuleBook, strongest_first
 from model.taxonomy import UNKNOWN, taxonomy
 from model.types import (
     Diagnosis,
@@ -239,11 +239,7 @@ def _merged(*groups: Iterable[Match]) -> tuple[Match, ...]:
     for match in (match for group in groups for match in group):
         if match.rule.id not in best or match.rank > best[match.rule.id].rank:
             best[match.rule.id] = match
-    return tuple(sorted(best.values(), key=_rank_of, reverse=True))
-
-
-def _rank_of(match: Match) -> tuple[bool, float, int, int, str]:
-    return match.rank
+    return strongest_first(best.values())
 
 
 def _severity(recipient: RecipientDiagnosis) -> tuple[int, float]:

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 from typing import Any
 
 from model.patterns import PatternSet, compiled_set
@@ -95,7 +96,7 @@ class RuleBook:
             *self._text_matches(unwrapped, parties, codes),
             *self._code_matches(unwrapped, parties, codes),
         ]
-        return tuple(sorted(found, key=_rank, reverse=True))
+        return strongest_first(found)
 
     def notice_matches(self, notice: str, *, parties: frozenset[str] = frozenset()) -> tuple[Match, ...]:
         """The rules that fire on the text meant for people; they weigh less and have no place."""
@@ -104,7 +105,7 @@ class RuleBook:
             Match(match.rule, match.weight * NOTICE, match.quote)
             for match in self._text_matches(unwrapped, parties, ())
         )
-        return tuple(sorted(found, key=_rank, reverse=True))
+        return strongest_first(found)
 
     @cached_property
     def version(self) -> str:
@@ -204,5 +205,6 @@ def covers_enhanced(pattern: str, enhanced: str) -> bool:
     return prefix == head and int(low) <= int(detail) <= int(last.rpartition(".")[2])
 
 
-def _rank(match: Match) -> tuple[bool, float, int, int, str]:
-    return match.rank
+def strongest_first(matches: Iterable[Match]) -> tuple[Match, ...]:
+    """Matches in falling order of rank."""
+    return tuple(sorted(matches, key=attrgetter("rank"), reverse=True))
