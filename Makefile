@@ -4,6 +4,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8080
 COUNT ?= 100000
 ARGS ?= -n auto
+CORPUS ?= tests/probes
 
 CANDIDATES := python3 python3.14 python3.13 python3.12 python3.11
 PYTHON ?= $(shell for each in $(CANDIDATES); do \
@@ -13,7 +14,7 @@ UV_COMPILE := uv pip compile -q --universal --generate-hashes --no-emit-index-ur
 	--python-version 3.11 --custom-compile-command "make lock" pyproject.toml
 
 .DEFAULT_GOAL := check
-.PHONY: serve test lint types contracts check docs lock docker-lint fuzz clean
+.PHONY: serve test lint types contracts check docs train compare evaluate lab lock docker-lint fuzz clean
 
 serve: .venv/runtime  ## Serve on HOST:PORT.
 	$(BIN)/python -m service serve --host $(HOST) --port $(PORT)
@@ -39,12 +40,27 @@ check: test lint types contracts docker-lint  ## Everything that must hold.
 fuzz: .venv/dev  ## Send COUNT mutated bounces; none may be answered by a 5xx.
 	$(BIN)/python tests/fuzz.py --count $(COUNT)
 
-docs: .venv/runtime  ## Write the pages that are made from code.
+docs: .venv/dev  ## Write the pages that are made from code.
 	$(BIN)/python -m service.settings > docs/settings.md
+	$(BIN)/python -m training.datacard > training/data/README.md
+
+train: .venv/dev  ## Train the shipped classifier anew.
+	$(BIN)/ndr-train train
+
+compare: .venv/dev  ## Compare ways to classify.
+	$(BIN)/ndr-train compare
+
+evaluate: .venv/dev  ## Score the labelled bounces in CORPUS, with a page and JSON in build/.
+	@mkdir -p build
+	$(BIN)/ndr-train evaluate $(CORPUS) --html build/evaluation.html --json build/evaluation.json
+
+lab: .venv/dev  ## Make genuine reports with real mail systems, in WORK; needs root on Debian.
+	@test -n "$(WORK)" || { echo "Name a scratch folder with WORK=..." >&2; exit 64; }
+	$(BIN)/python -m training.lab --work $(WORK) --out training/data/lab
 
 lock:  ## Resolve the dependencies anew; needs uv.
 	$(UV_COMPILE) -o requirements.lock
-	$(UV_COMPILE) --group dev -c requirements.lock -o requirements-dev.lock
+	$(UV_COMPILE) --group dev --extra train -c requirements.lock -o requirements-dev.lock
 
 clean:  ## Remove the private environment.
 	rm -rf .venv

@@ -3,7 +3,8 @@
 ``labels.jsonl`` holds one object a line: ``id``; ``path`` (a file below the directory), ``message`` (a whole
 mail; with ``"encoding": "base64"`` its bytes) or ``text`` (a reply, a log line); ``kind``, ``category``,
 ``permanence``; ``accept`` (every category that also counts as right); ``recipients`` (failed addresses, lower
-case); ``hard`` (the wording misleads).
+case); ``hard`` (the wording misleads). Optional, to group the scores by: ``language``; ``provider`` (or
+``system``: what wrote it); ``origin`` (where it comes from); ``split`` (its part in training).
 """
 
 from __future__ import annotations
@@ -35,6 +36,10 @@ class Item:
     permanence: Permanence
     recipients: frozenset[str]
     hard: bool
+    language: str | None = None
+    provider: str | None = None
+    origin: str | None = None
+    split: str | None = None
 
 
 def read_corpus(folder: Path) -> Iterator[Item]:
@@ -86,4 +91,12 @@ def _checked(label: dict[str, Any], raw: bytes) -> Item:
         permanence=Permanence(label["permanence"]),
         recipients=frozenset(address.lower() for address in label.get("recipients", ())),
         hard=bool(label.get("hard", False)),
+        language=_optional(label, "language"),
+        provider=_optional(label, "provider", "system"),
+        origin=_optional(label, "origin"),
+        split=_optional(label, "split"),
     )
+
+
+def _optional(label: dict[str, Any], *keys: str) -> str | None:
+    return next((str(label[key]) for key in keys if label.get(key)), None)

@@ -1,0 +1,1 @@
+"""Makes genuine reports: real mail systems against scripted remotes, the truth known by construction."""
