@@ -179,14 +179,19 @@ def _told(lines: list[str], places: list[tuple[int, str]], starts: set[int], ses
 
 
 def _replying(lines: list[str], number: int) -> list[str]:
-    """The first paragraph from here on that holds a reply code."""
-    number += 1
+    """The first paragraph from here on that holds a reply code, else the first labelled as the reason."""
+    paragraphs = list(_paragraphs(lines, number + 1))
+    starts_at_once = number + 1 < len(lines) and bool(lines[number + 1].strip())
+    labelled = (each for each in paragraphs[starts_at_once:] if _reason_engine().hits(each[0]))
+    replying = (each for each in paragraphs if _codes("\n".join(each))[0])
+    return next(replying, None) or next(labelled, [])
+
+
+def _paragraphs(lines: list[str], number: int) -> Iterator[list[str]]:
     while number < len(lines):
         paragraph = list(_paragraph(lines, number, set()))
-        if paragraph and _codes("\n".join(paragraph))[0]:
-            return paragraph
+        yield from [paragraph] if paragraph else ()
         number += len(paragraph) + 1
-    return []
 
 
 def _codes(text: str) -> tuple[int | None, str | None]:
@@ -270,6 +275,11 @@ def _not_failed_pattern() -> Any:  # noqa: ANN401  # re2 has no type stubs
 @cache
 def _returned_engine() -> PatternSet:
     return compiled_set(entry["text"] for entry in _layouts()["returned"])
+
+
+@cache
+def _reason_engine() -> PatternSet:
+    return compiled_set(entry["text"] for entry in _layouts()["reason"])
 
 
 @cache

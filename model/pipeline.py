@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from model.combine import Facts, combine
+from model.axes import Facts
+from model.classifier import Classifier, predictor, shipped_classifier
+from model.combine import NO_BLEND, combine
 from model.errors import EmptyEvidence, TooLarge
 from model.knowledge import knowledge
 from model.languages import LANGUAGES
@@ -24,17 +26,25 @@ from model.types import (
     Form,
     Kind,
     Predict,
+    Prediction,
     RecipientDiagnosis,
     Report,
     Route,
     Unwrapped,
 )
+from model.weigh import Blend
 
 _POSITIVE = 2
 MAX_RAW_BYTES = 64 << 20
 _GIVEN_UP = ("message_expired", "delivery_delayed")
 _UNSAYING_STATUS = "5.0.0"
 """What a program that knows no better writes, of a refusal and of a queue that gave up alike."""
+TOLD = 0.5
+"""From this confidence on, a recipient's category may speak for the whole message."""
+
+SOUNDS_LIKE = 0.5
+"""From this probability on, the classifier hears a failure in a text without codes and known words."""
+
 SURE = 0.85
 """From this weight on a match in the reply needs no help from the notice."""
 
@@ -47,6 +57,7 @@ class Diagnoser:
     providers: ProviderBook
     predict: Predict | None = None
     model_version: str | None = None
+    blend: Blend = NO_BLEND
 
     @property
     def rules_version(self) -> str:
@@ -87,8 +98,9 @@ class Diagnoser:
         unwrapped = self._decisive(failure, report)
         parties = self._parties(failure, report, unwrapped)
         matches = self._matches(failure, report, unwrapped, parties)
-        prediction = self.predict(unwrapped, parties) if self.predict else None
-        verdict = combine(matches, _facts(failure, report, unwrapped), prediction=prediction)
+        prediction = self._prediction(failure, report, unwrapped, parties)
+        facts = _facts(failure, report, unwrapped)
+        verdict = combine(matches, facts, prediction=prediction, blend=self.blend)
         return RecipientDiagnosis(
             address=failure.address,
             original_address=failure.original_address,
@@ -98,6 +110,14 @@ class Diagnoser:
             remote_mta=failure.remote_mta or unwrapped.remote_host,
             advice=knowledge(language).advice(verdict, parties=parties),
         )
+
+    def _prediction(
+        self, failure: Failure, report: Report, unwrapped: Unwrapped, parties: frozenset[str]
+    ) -> Prediction | None:
+        if self.predict is None:
+            return None
+        notice = "" if report.is_bare_text else _words(failure, report)[:MAX_REPLY_CHARS]
+        return self.predict(unwrapped, parties, notice)
 
     def _decisive(self, failure: Failure, report: Report) -> Unwrapped:
         """The reply that decides: the diagnostic's, or the notice's where the diagnostic only says expired.
@@ -163,12 +183,20 @@ class Diagnoser:
             return replace(report, kind=Kind.SUCCESS, kind_reason="a positive reply")
         if any(reply.smtp or reply.enhanced for reply in unwrapped.chain) or self.rules.matches(unwrapped):
             return report
+        if self._sounds_like_a_failure(unwrapped):
+            return report
         return replace(
             report,
             kind=Kind.NOT_NDR,
             kind_reason="the text holds no code and no words of a mail server",
             failures=(),
         )
+
+    def _sounds_like_a_failure(self, unwrapped: Unwrapped) -> bool:
+        """Whether the classifier is surer of a reason than not."""
+        prediction = self.predict(unwrapped, frozenset(), "") if self.predict else None
+        first = prediction.candidates[0] if prediction else None
+        return first is not None and first.category != UNKNOWN and first.confidence >= SOUNDS_LIKE
 
     def _id(self, raw: bytes) -> str:
         digest = hashlib.sha256(raw)
@@ -177,15 +205,33 @@ class Diagnoser:
 
 
 def build_diagnoser(
-    custom_rules: Path | None = None, predict: Predict | None = None, model_version: str | None = None
+    custom_rules: Path | None = None,
+    predict: Predict | None = None,
+    *,
+    classifier: Classifier | None = None,
+    with_rules: bool = True,
+    with_model: bool = True,
 ) -> Diagnoser:
-    """A diagnoser with the shipped rules and, ranking higher, the user's own.
+    """A diagnoser with the shipped rules and classifier and, ranking higher, the user's own rules.
+
+    Args:
+        custom_rules: a folder of the user's own rules.
+        predict: another learned half in place of the classifier.
+        classifier: another classifier in place of the shipped one.
+        with_rules: whether rules take part.
+        with_model: whether the learned half takes part.
 
     Raises:
         RuleError: a rule file is wrong.
+        DataError: the shipped classifier is damaged.
     """
     custom = load_rules(disk_files(custom_rules), custom=True) if custom_rules else ()
-    return Diagnoser(RuleBook((*custom, *shipped_rules())), providers(), predict, model_version)
+    book = RuleBook((*custom, *shipped_rules()) if with_rules else custom)
+    if predict is not None or not with_model:
+        return Diagnoser(book, providers(), predict)
+    learned = classifier or shipped_classifier()
+    blend = learned.blend if with_rules else learned.blend_alone
+    return Diagnoser(book, providers(), predictor(learned), learned.version, blend)
 
 
 def _check(raw: bytes) -> None:
@@ -244,8 +290,8 @@ def _merged(*groups: Iterable[Match]) -> tuple[Match, ...]:
 
 def _severity(recipient: RecipientDiagnosis) -> tuple[int, float]:
     category = recipient.verdict.category
-    severity = taxonomy()[category].severity if category != UNKNOWN else 1
-    return severity, recipient.verdict.confidence
+    is_told = category != UNKNOWN and recipient.verdict.confidence >= TOLD
+    return taxonomy()[category].severity if is_told else 1, recipient.verdict.confidence
 
 
 def _domain(address: str | None) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ from model.patterns import PatternSet, compiled, compiled_set
 from model.resources import data_file, read_toml
 from model.types import Reply, Unwrapped
 
+MAX_REMEMBERED = 512
 MAX_REPLY_CHARS = 8192
 
 _CODE = (
@@ -107,8 +108,9 @@ _COMMANDS = {
 }
 
 
+@lru_cache(MAX_REMEMBERED)
 def unwrap(diagnostic: str) -> Unwrapped:
-    """A diagnostic text taken apart, down to the reply that matters.
+    """A diagnostic text taken apart, down to the reply that matters; the last ones are remembered.
 
     Args:
         diagnostic: an SMTP reply, a ``Diagnostic-Code``, a log line's parenthesis or a notice's reason;

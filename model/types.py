@@ -193,7 +193,7 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The axes of the answer for one recipient."""
+    """The axes of the answer for one recipient; ``witness`` tells how rules and classifier stood to it."""
 
     category: str
     confidence: float
@@ -205,6 +205,7 @@ class Verdict:
     evidence: tuple[Evidence, ...] = ()
     alternatives: tuple[Candidate, ...] = ()
     cause: str | None = None
+    witness: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,9 +282,9 @@ class Diagnosis:
     warnings: tuple[str, ...] = ()
 
 
-Predict: TypeAlias = Callable[[Unwrapped, frozenset[str]], Prediction | None]
+Predict: TypeAlias = Callable[[Unwrapped, frozenset[str], str], Prediction | None]
 """The seam for the learned half.
 
-Called with the unwrapped text and the parties (providers and programs) seen; answers ``None`` when it has
-nothing to say. The pipeline works without one.
+Called with the unwrapped text, the parties (providers and programs) seen and the notice's words; answers
+``None`` when it has nothing to say. The pipeline works without one.
 """

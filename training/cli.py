@@ -3,56 +3,53 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
+from importlib import import_module
 
 import click
 
 from model.errors import NdrError
-from model.pipeline import build_diagnoser
-from training.corpus import read_corpus
-from training.evaluate import Evaluation, evaluate, faults
 
+EX_UNAVAILABLE = 69
 EX_DATAERR = 65
+COMMANDS = {
+    "clusters": "training.clusters:clusters_command",
+    "compare": "training.compare:compare_command",
+    "evaluate": "training.scoring:evaluate_command",
+    "retrain": "training.feedback:retrain_command",
+    "train": "training.artefact:train_command",
+}
+"""Name to place; a command is imported when it is called, because the learning libraries take seconds."""
 
 
-@click.group()
+class _Commands(click.Group):
+    """Finds commands by the table."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, sorted."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a name, if there is one."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+
+@click.group(cls=_Commands)
 @click.version_option(package_name="ndr-triage")
 def cli() -> None:
-    """Measure how well bounces are diagnosed."""
-
-
-@cli.command("evaluate")
-@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option(
-    "--rules", "rules_dir", type=click.Path(path_type=Path), help="A folder of your own rules to add."
-)
-@click.option("--quiet", is_flag=True, help="Only the scores, not the list of wrong answers.")
-def evaluate_command(folder: Path, rules_dir: Path | None, quiet: bool) -> None:  # noqa: FBT001  # click's way
-    """Score the labelled bounces in FOLDER (labels.jsonl and the files it names)."""
-    evaluation = evaluate(build_diagnoser(rules_dir), read_corpus(folder))
-    if not quiet:
-        for outcome in evaluation.wrong():
-            click.echo(f"{outcome.item.id}: {'; '.join(faults(outcome))}")
-    click.echo(summary(evaluation))
-
-
-def summary(evaluation: Evaluation) -> str:
-    """The scores, a line each."""
-    return "\n".join(
-        (
-            f"category    {evaluation.category}",
-            f"kind        {evaluation.kind}",
-            f"recipients  {evaluation.recipients}",
-            f"permanence  {evaluation.permanence}",
-            f"expected calibration error {evaluation.calibration_error:.3f}",
-        )
-    )
+    """Train the classifier, and measure how well bounces are diagnosed."""
 
 
 def main() -> None:
-    """Run the command line; a known failure is one line and exit code 65."""
+    """Run the command line; a known failure is one line and a code of sysexits."""
     try:
         cli()
     except NdrError as error:
         click.echo(f"ndr-train: {error}", err=True)
         sys.exit(EX_DATAERR)
+    except ModuleNotFoundError as error:
+        click.echo(f"ndr-train: {error.name} is missing; install ndr-triage[train]", err=True)
+        sys.exit(EX_UNAVAILABLE)

@@ -1,15 +1,58 @@
-"""Measures a diagnoser on labelled bounces: what is right, and which ones are wrong."""
+"""Measures a diagnoser on labelled bounces: what is right, how sure it was, and which ones are wrong."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
 
-from model.pipeline import Diagnoser
+from model.classifier import Classifier
+from model.pipeline import Diagnoser, build_diagnoser
 from model.types import Diagnosis
 from training.corpus import Item
+from training.measures import (
+    Bin,
+    CategoryScore,
+    Claim,
+    Confusion,
+    Pair,
+    Point,
+    Score,
+    brier,
+    calibration_error,
+    category_scores,
+    confusion,
+    reliability,
+    risk_coverage,
+    score,
+)
 
-BINS = 10
+SURE = 0.95
+"""From this confidence on an answer may be acted on without a look."""
+
+ASPECTS = ("language", "provider", "origin", "split")
+"""What labels may say of an item beside the truth."""
+
+__all__ = [
+    "SURE",
+    "Evaluation",
+    "Mode",
+    "Outcome",
+    "Score",
+    "diagnoser_of",
+    "diagnosers",
+    "evaluate",
+    "faults",
+]
+
+
+class Mode(StrEnum):
+    """Which halves take part."""
+
+    BOTH = "both"
+    RULES = "rules"
+    MODEL = "model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +71,11 @@ class Outcome:
     def confidence(self) -> float:
         """The confidence answered."""
         return self.diagnosis.lead.verdict.confidence
+
+    @property
+    def truth(self) -> str:
+        """What is true, for a score by category: the answer where it is accepted, else the label."""
+        return self.category if self.is_category_right else self.item.category
 
     @property
     def is_category_right(self) -> bool:
@@ -55,21 +103,12 @@ class Outcome:
         """Whether every labelled recipient was found."""
         return self.item.recipients <= self.found
 
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """How many of how many are right."""
-
-    right: int
-    total: int
-
     @property
-    def share(self) -> float:
-        """The share that is right, 0 to 1; 1 of nothing."""
-        return self.right / self.total if self.total else 1.0
-
-    def __str__(self) -> str:
-        return f"{self.share:7.2%}  ({self.right} of {self.total})"
+    def decider(self) -> str:
+        """What decided: the rule, else the half."""
+        verdict = self.diagnosis.lead.verdict
+        rule_id = verdict.evidence[0].rule_id if verdict.evidence else None
+        return rule_id or verdict.decided_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,34 +120,113 @@ class Evaluation:
     @property
     def category(self) -> Score:
         """Category right."""
-        return _score(outcome.is_category_right for outcome in self.outcomes)
+        return score(outcome.is_category_right for outcome in self.outcomes)
 
     @property
     def kind(self) -> Score:
         """Kind right."""
-        return _score(outcome.is_kind_right for outcome in self.outcomes)
+        return score(outcome.is_kind_right for outcome in self.outcomes)
 
     @property
     def permanence(self) -> Score:
         """Permanence right, of the items whose label says."""
-        return _score(each.is_permanence_right for each in self.outcomes if each.item.permanence != "unknown")
+        return score(each.is_permanence_right for each in self.outcomes if each.item.permanence != "unknown")
 
     @property
     def recipients(self) -> Score:
         """All labelled recipients found, of the items that have any."""
-        return _score(outcome.are_recipients_found for outcome in self.outcomes if outcome.item.recipients)
+        return score(outcome.are_recipients_found for outcome in self.outcomes if outcome.item.recipients)
+
+    @property
+    def sure(self) -> Score:
+        """Category right, of the answers with a confidence from 0.95 on."""
+        return score(each.is_category_right for each in self.outcomes if each.confidence >= SURE)
+
+    @property
+    def sure_share(self) -> float:
+        """The share of answers with a confidence from 0.95 on."""
+        return self.sure.total / (len(self.outcomes) or 1)
 
     @property
     def calibration_error(self) -> float:
         """Expected calibration error over ten bins of equal width, 0 to 1."""
-        bins: list[list[Outcome]] = [[] for _ in range(BINS)]
-        for outcome in self.outcomes:
-            bins[min(BINS - 1, int(outcome.confidence * BINS))].append(outcome)
-        return sum(_gap(members) * len(members) for members in bins if members) / (len(self.outcomes) or 1)
+        return calibration_error(self._claims)
+
+    @property
+    def brier(self) -> float:
+        """Mean squared distance of the confidence from what came true, 0 to 1."""
+        return brier(self._claims)
+
+    @property
+    def reliability(self) -> tuple[Bin, ...]:
+        """Confidence against accuracy, in bins."""
+        return reliability(self._claims)
+
+    @property
+    def risk_coverage(self) -> tuple[Point, ...]:
+        """What share is wrong where only the surest share is answered."""
+        return risk_coverage(self._claims)
+
+    @property
+    def by_category(self) -> tuple[CategoryScore, ...]:
+        """Precision and recall of each category, the most frequent first."""
+        return category_scores(self._pairs)
+
+    @property
+    def macro_f1(self) -> float:
+        """The mean F1 of the categories."""
+        scores = self.by_category
+        return sum(each.f1 for each in scores) / (len(scores) or 1)
+
+    @property
+    def confusion(self) -> Confusion:
+        """What is answered as what."""
+        return confusion(self._pairs)
 
     def wrong(self) -> tuple[Outcome, ...]:
         """The outcomes with anything wrong, in corpus order."""
         return tuple(outcome for outcome in self.outcomes if faults(outcome))
+
+    def worst(self, limit: int = 25) -> tuple[Outcome, ...]:
+        """The outcomes whose category is wrong, the surest first."""
+        wrong = (outcome for outcome in self.outcomes if not outcome.is_category_right)
+        return tuple(sorted(wrong, key=lambda outcome: -outcome.confidence)[:limit])
+
+    def by(self, aspect: str) -> dict[str, Evaluation]:
+        """An evaluation for each value of an aspect that labels name, the most frequent first."""
+        groups: dict[str, list[Outcome]] = {}
+        for outcome in self.outcomes:
+            if value := getattr(outcome.item, aspect):
+                groups.setdefault(value, []).append(outcome)
+        order = sorted(groups, key=lambda value: (-len(groups[value]), value))
+        return {value: Evaluation(tuple(groups[value])) for value in order}
+
+    @property
+    def _claims(self) -> tuple[Claim, ...]:
+        return tuple((outcome.confidence, outcome.is_category_right) for outcome in self.outcomes)
+
+    @property
+    def _pairs(self) -> tuple[Pair, ...]:
+        return tuple((outcome.truth, outcome.category) for outcome in self.outcomes)
+
+
+def diagnoser_of(
+    mode: Mode, custom_rules: Path | None = None, *, classifier: Classifier | None = None
+) -> Diagnoser:
+    """A diagnoser in which only some halves take part; without a classifier the shipped one."""
+    return build_diagnoser(
+        custom_rules if mode is not Mode.MODEL else None,
+        classifier=classifier,
+        with_rules=mode is not Mode.MODEL,
+        with_model=mode is not Mode.RULES,
+    )
+
+
+def diagnosers(
+    custom_rules: Path | None = None, *, classifier: Classifier | None = None
+) -> Mapping[Mode, Diagnoser]:
+    """The three diagnosers to compare: both halves, the rules alone, the classifier alone."""
+    return {mode: diagnoser_of(mode, custom_rules, classifier=classifier) for mode in Mode}
 
 
 def evaluate(diagnoser: Diagnoser, items: Iterable[Item]) -> Evaluation:
@@ -118,26 +236,13 @@ def evaluate(diagnoser: Diagnoser, items: Iterable[Item]) -> Evaluation:
 
 def faults(outcome: Outcome) -> tuple[str, ...]:
     """What is wrong with an answer: answered, and what was labelled."""
-    item, verdict = outcome.item, outcome.diagnosis.lead.verdict
-    rule_id = verdict.evidence[0].rule_id if verdict.evidence else None
-    checks = (
-        (outcome.is_kind_right, f"kind {outcome.diagnosis.kind} is {item.kind}"),
-        (
-            outcome.is_category_right,
-            f"category {outcome.category} {outcome.confidence:.2f} by {rule_id} is {', '.join(item.accept)}",
-        ),
-        (outcome.is_permanence_right, f"permanence {verdict.permanence} is {item.permanence}"),
-        (outcome.are_recipients_found, f"recipients {sorted(outcome.found)} are {sorted(item.recipients)}"),
-    )
-    return tuple(text for is_right, text in checks if not is_right)
+    return tuple(text for is_right, text in _checks(outcome) if not is_right)
 
 
-def _score(claims: Iterable[bool]) -> Score:
-    results = list(claims)
-    return Score(sum(results), len(results))
-
-
-def _gap(members: list[Outcome]) -> float:
-    confidence = sum(outcome.confidence for outcome in members) / len(members)
-    accuracy = sum(outcome.is_category_right for outcome in members) / len(members)
-    return abs(confidence - accuracy)
+def _checks(outcome: Outcome) -> Iterator[tuple[bool, str]]:
+    item, answer = outcome.item, f"{outcome.category} {outcome.confidence:.2f} by {outcome.decider}"
+    permanence = outcome.diagnosis.lead.verdict.permanence
+    yield outcome.is_kind_right, f"kind {outcome.diagnosis.kind} is {item.kind}"
+    yield outcome.is_category_right, f"category {answer} is {', '.join(sorted(item.accept))}"
+    yield outcome.is_permanence_right, f"permanence {permanence} is {item.permanence}"
+    yield outcome.are_recipients_found, f"recipients {sorted(outcome.found)} are {sorted(item.recipients)}"

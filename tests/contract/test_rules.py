@@ -2,7 +2,8 @@
 
 import pytest
 
-from model.combine import Facts, combine
+from model.axes import Facts
+from model.combine import combine
 from model.providers import providers
 from model.reply import unwrap
 from model.resources import data_file, read_toml

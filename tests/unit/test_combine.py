@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from model.combine import MAX_ALTERNATIVES, Facts, combine
+from model.axes import Facts
+from model.combine import MAX_ALTERNATIVES, combine
 from model.reply import unwrap
 from model.rules import Match, Rule, When
 from model.types import (

@@ -1,7 +1,7 @@
 """From bytes to a diagnosis: limits, identity, languages, the user's rules and the classifier's seam."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from model.classifier import shipped_classifier
 from model.errors import DataError, EmptyEvidence, EvidenceError, RuleError, TooLarge, UnknownName
 from model.languages import LANGUAGES
 from model.pipeline import MAX_RAW_BYTES, Diagnoser, build_diagnoser
@@ -43,10 +44,10 @@ class FakeClassifier:
 
     category: str
     confidence: float
-    asked: list[tuple[Unwrapped, frozenset[str]]] = field(default_factory=list)
+    asked: list[tuple[Unwrapped, frozenset[str], str]] = field(default_factory=list)
 
-    def __call__(self, unwrapped: Unwrapped, parties: frozenset[str]) -> Prediction | None:
-        self.asked.append((unwrapped, parties))
+    def __call__(self, unwrapped: Unwrapped, parties: frozenset[str], notice: str) -> Prediction | None:
+        self.asked.append((unwrapped, parties, notice))
         return Prediction((Candidate(self.category, self.confidence),))
 
 
@@ -80,7 +81,7 @@ def test_the_same_evidence_has_the_same_id() -> None:
     "other",
     [
         lambda: diagnose(MAILBOX_FULL + b".").id,
-        lambda: build_diagnoser(predict=lambda *_: None, model_version="m1").diagnose(MAILBOX_FULL).id,
+        lambda: replace(build_diagnoser(), model_version="m1").diagnose(MAILBOX_FULL).id,
     ],
     ids=["other evidence", "another model"],
 )
@@ -199,8 +200,9 @@ def test_the_classifier_is_asked_once_a_recipient_with_the_words_and_the_parties
     classifier = FakeClassifier("mailbox_full", 0.5)
     build_diagnoser(predict=classifier).diagnose((SAMPLES / "postfix-three-reasons.eml").read_bytes())
 
-    assert [550, 552, None] == [unwrapped.innermost.smtp for unwrapped, _ in classifier.asked]
-    assert all("postfix" in parties for _, parties in classifier.asked)
+    assert [550, 552, None] == [unwrapped.innermost.smtp for unwrapped, _, _ in classifier.asked]
+    assert all("postfix" in parties for _, parties, _ in classifier.asked)
+    assert all("could not" in notice for _, _, notice in classifier.asked)
 
 
 def test_the_classifier_wins_where_no_rule_fires() -> None:
@@ -217,22 +219,23 @@ def test_the_classifier_loses_to_a_specific_rule() -> None:
 
 
 def test_a_classifier_that_has_nothing_to_say_changes_nothing() -> None:
-    silent = build_diagnoser(predict=lambda *_: None)
+    silent, without = build_diagnoser(predict=lambda *_: None), build_diagnoser(with_model=False)
 
-    assert diagnose(MAILBOX_FULL).lead == silent.diagnose(MAILBOX_FULL).lead
+    assert without.diagnose(MAILBOX_FULL).lead == silent.diagnose(MAILBOX_FULL).lead
 
 
 def test_without_a_classifier_words_that_no_rule_knows_are_unknown() -> None:
-    verdict = diagnose(ODD).lead.verdict
+    verdict = build_diagnoser(with_model=False).diagnose(ODD).lead.verdict
 
     assert ("unknown", "none") == (verdict.category, verdict.decided_by)
     assert verdict.alternatives
 
 
 def test_the_model_version_is_passed_on() -> None:
-    found = build_diagnoser(predict=FakeClassifier("greylisted", 0.8), model_version="m7").diagnose(ODD)
+    without = build_diagnoser(with_model=False)
 
-    assert ("m7", None) == (found.model_version, diagnose(ODD).model_version)
+    assert shipped_classifier().version == diagnose(ODD).model_version
+    assert without.diagnose(ODD).model_version is None
 
 
 @settings(max_examples=60, deadline=None)
