@@ -1,4 +1,4 @@
-"""The command line: ``ndr serve``, ``ndr classify``, ``ndr explain`` and ``ndr rules check``."""
+"""The command line: ``ndr serve``, ``classify``, ``explain``, ``rules check`` and ``feedback``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,15 @@ from model.languages import LANGUAGES
 from model.types import Diagnosis
 from service import logs, rule_check
 from service.answer import answer_of
-from service.errors import CannotListen, NotReady, ServiceError, SettingError
+from service.errors import (
+    BadCorrection,
+    CannotListen,
+    NotReady,
+    ServiceError,
+    SettingError,
+    StoreUnavailable,
+)
+from service.feedback_cli import feedback
 from service.settings import Settings, unknown_names
 from service.text_answer import explanation_of, text_of
 from service.version import VERSION
@@ -33,6 +41,8 @@ EXIT_CODES: tuple[tuple[type[Exception], int], ...] = (
     (DataError, os.EX_CONFIG),
     (NotReady, os.EX_UNAVAILABLE),
     (CannotListen, os.EX_UNAVAILABLE),
+    (BadCorrection, os.EX_DATAERR),
+    (StoreUnavailable, os.EX_IOERR),
     (ServiceError, os.EX_SOFTWARE),
     (NdrError, os.EX_SOFTWARE),
 )
@@ -120,6 +130,9 @@ def explain(code: str, *, as_json: bool, lang: str | None) -> None:
         click.echo(orjson.dumps(asdict(entry)))
     else:
         click.echo(explanation_of(entry))
+
+
+ndr.add_command(feedback)
 
 
 @ndr.group()

@@ -4,7 +4,10 @@ ServiceError
 ├── SettingError   a setting has a value that is not allowed: names the setting, the value, what is
 ├── NotReady       the self-test of the worked case does not come out right
 ├── CannotListen   the address is taken, or not ours
-└── OutOfTime      the request used up its time
+├── OutOfTime      the request used up its time
+├── BadCorrection  a correction holds nothing to learn from, or a line of them is wrong
+├── KeyReused      the key of an earlier request came with another body
+└── StoreUnavailable   the place for corrections cannot be read or written
 """
 
 
@@ -38,3 +41,15 @@ class CannotListen(ServiceError):
 
 class OutOfTime(ServiceError):
     """The request used up its time before this item was reached."""
+
+
+class BadCorrection(ServiceError):
+    """A correction holds nothing to learn from, or a line of corrections is wrong."""
+
+
+class KeyReused(ServiceError):
+    """The key of an earlier request came with another body."""
+
+
+class StoreUnavailable(ServiceError):
+    """The place for corrections cannot be read or written."""

@@ -9,7 +9,7 @@ import hashlib
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, TypeVar
@@ -69,6 +69,12 @@ def _folder(value: str) -> Path:
     return Path(value)
 
 
+def _place(value: str) -> Path:
+    if Path(value).exists() and not Path(value).is_dir():
+        raise Refused("a folder; it need not exist yet")
+    return Path(value)
+
+
 def _keys(value: str) -> tuple[bytes, ...]:
     return tuple(_key_digest(key.strip()) for key in value.split(",") if key.strip())
 
@@ -114,6 +120,17 @@ class Settings:
     rules_dir: Path | None = _setting(  # noqa: RUF009  # a declaration, as its neighbours
         None, _folder, "Folder with rule files of your own; they rank above the shipped ones."
     )
+    model_dir: Path | None = _setting(  # noqa: RUF009  # a declaration, as its neighbours
+        None,
+        _folder,
+        "Folder with a classifier of your own, as `ndr-train retrain` makes it, in place of the shipped one.",
+    )
+    data_dir: Path | None = _setting(  # noqa: RUF009  # a declaration, as its neighbours
+        None,
+        _place,
+        "Folder for corrections, made when the first one comes. Empty: `ndr-triage` in `XDG_DATA_HOME`, or "
+        "in `~/.local/share`.",
+    )
     language: str = _setting("en", _one_of(*LANGUAGES), "Language of answers when the caller names none.")
     log_level: str = _setting("info", _one_of(*LOG_LEVELS), "Least severe level that is logged.")
 
@@ -125,7 +142,8 @@ class Settings:
             SettingError: a value is not allowed.
         """
         given = {each.name: environment.get(variable(each.name), "") for each in fields(cls)}
-        return cls(**{name: _parsed(name, value) for name, value in given.items() if value})
+        settings = cls(**{name: _parsed(name, value) for name, value in given.items() if value})
+        return replace(settings, data_dir=settings.data_dir or _data_home(environment))
 
     @property
     def is_loopback(self) -> bool:
@@ -199,6 +217,14 @@ def unknown_names(environment: Mapping[str, str]) -> tuple[str, ...]:
     """
     known = {setting.name for setting in SETTINGS}
     return tuple(sorted(name for name in environment if name.startswith(PREFIX) and name not in known))
+
+
+def _data_home(environment: Mapping[str, str]) -> Path | None:
+    """The folder for this program's data where the desktop's rules put it; ``None`` without a home."""
+    named, home = environment.get("XDG_DATA_HOME", ""), environment.get("HOME", "")
+    if named.startswith("/"):
+        return Path(named, "ndr-triage")
+    return Path(home, ".local", "share", "ndr-triage") if home.startswith("/") else None
 
 
 def _parsed(name: str, value: str) -> Any:  # noqa: ANN401  # each setting has its own type

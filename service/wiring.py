@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
+from model.classifier import classifier_in, shipped_classifier
 from model.pipeline import build_diagnoser
 from model.types import Diagnosis, Form
 from service.errors import NotReady
+from service.feedback import FeedbackStore
+from service.feedback_store import SqliteStore
 from service.settings import Settings
 
 WORKED_CASE = (
@@ -43,6 +47,8 @@ class Services:
 
     settings: Settings
     diagnoser: Diagnoser
+    feedback: FeedbackStore = field(default_factory=lambda: SqliteStore(None))
+    model_card: Mapping[str, Any] | None = None
 
     def worked_case(self) -> Diagnosis:
         """The diagnosis of the case that must always come out right."""
@@ -59,10 +65,18 @@ class Services:
             raise NotReady(f"the self-test gave {category}, not {WORKED_CATEGORY}")
 
 
-def build(settings: Settings, *, diagnoser: Diagnoser | None = None) -> Services:
+def build(
+    settings: Settings, *, diagnoser: Diagnoser | None = None, feedback: FeedbackStore | None = None
+) -> Services:
     """Wires the service.
 
     Raises:
         RuleError: one of the user's own rules is wrong.
+        DataError: the classifier is damaged, or was trained for another taxonomy.
     """
-    return Services(settings, diagnoser or build_diagnoser(custom_rules=settings.rules_dir))
+    store = feedback or SqliteStore(settings.data_dir)
+    if diagnoser:
+        return Services(settings, diagnoser, store)
+    classifier = classifier_in(settings.model_dir) if settings.model_dir else shipped_classifier()
+    wired = build_diagnoser(custom_rules=settings.rules_dir, classifier=classifier)
+    return Services(settings, wired, store, classifier.card)

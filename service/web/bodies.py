@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,8 +12,8 @@ from marshmallow import ValidationError
 from werkzeug.exceptions import UnsupportedMediaType
 
 from model.types import Form
-from service.web.requests import BatchSchema, ClassifySchema, UploadSchema
-from service.web.submission import Submission
+from service.web.requests import BatchSchema, ClassifySchema, FeedbackSchema, UploadSchema
+from service.web.submission import Feedback, Submission
 
 FORMS: Mapping[str, Form] = {
     "message/rfc822": Form.MESSAGE,
@@ -53,13 +54,30 @@ def read_batch(limit: int) -> list[Any]:
         ValidationError: there is no list of items, or it is too long.
         JSONDecodeError: it claims to be JSON and is not.
     """
-    _refuse_encoded()
-    if request.mimetype != "application/json":
-        raise UnsupportedMediaType("A batch is sent as application/json.")
-    items: list[Any] = BatchSchema().load(_parsed_json())["items"]
+    items: list[Any] = BatchSchema().load(_json_only("A batch"))["items"]
     if len(items) > limit:
         raise ValidationError({"items": [f"Holds {len(items)} items; {limit} are allowed."]})
     return items
+
+
+def read_feedback() -> tuple[Feedback, str]:
+    """The correction in the body, and a digest of the body's values.
+
+    Raises:
+        UnsupportedMediaType: the body is not JSON.
+        ValidationError: a field is missing or wrong.
+        JSONDecodeError: it claims to be JSON and is not.
+    """
+    content = _json_only("A correction")
+    feedback: Feedback = FeedbackSchema().load(content)
+    return feedback, hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _json_only(what: str) -> Any:  # noqa: ANN401  # any JSON value may come
+    _refuse_encoded()
+    if request.mimetype != "application/json":
+        raise UnsupportedMediaType(f"{what} is sent as application/json.")
+    return _parsed_json()
 
 
 def _raw() -> Submission:

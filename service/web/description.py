@@ -6,6 +6,7 @@ The only place that knows flask-smorest.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from http import HTTPStatus
 from itertools import groupby
 from typing import Any, NoReturn, TypeVar
 
@@ -60,6 +61,7 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]  # flask-smorest has no
         path: str,
         *,
         answer: type[Schema],
+        status: HTTPStatus = HTTPStatus.OK,
         method: str = "GET",
         query: type[Schema] | None = None,
         problems: Iterable[ProblemType] = (),
@@ -74,6 +76,7 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]  # flask-smorest has no
         Args:
             path: the rule of the route.
             answer: the schema of the answer.
+            status: the status of the answer.
             method: the HTTP method.
             query: the schema of the query; the view gets what was read as its first argument.
             problems: the problems that may come instead.
@@ -88,15 +91,15 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]  # flask-smorest has no
             described = self.doc(**about)(view)
             if query:
                 described = self.arguments(query, location="query")(described)
-            for status, kinds in groupby(sorted(problems, key=_status), key=_status):
-                described = self._may_fail(status, list(kinds))(described)
+            for failed, kinds in groupby(sorted(problems, key=_status), key=_status):
+                described = self._may_fail(failed, list(kinds))(described)
             for media_type in alternatives:
-                described = self.alt_response(200, schema={"type": "string"}, content_type=media_type)(
+                described = self.alt_response(status, schema={"type": "string"}, content_type=media_type)(
                     described
                 )
             examples = {example: example} if example else None
             described = self.response(
-                200, answer, examples=examples, headers=REQUEST_ID_HEADER | (headers or {})
+                status, answer, examples=examples, headers=REQUEST_ID_HEADER | (headers or {})
             )(described)
             self.route(path, methods=[method], parameters=list(parameters))(described)
             return view

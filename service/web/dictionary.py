@@ -59,6 +59,8 @@ def model() -> Answer:
         "taxonomy_version": taxonomy().version,
         "rules_version": wired.diagnoser.rules_version,
         "model_version": wired.diagnoser.model_version,
+        "model_card": wired.model_card,
+        "custom_model": wired.settings.model_dir is not None,
         "custom_rules": wired.settings.rules_dir is not None,
         "languages": list(LANGUAGES),
     }

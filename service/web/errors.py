@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.routing import RequestRedirect
 
 from model.errors import EmptyEvidence, EvidenceError, TooLarge, UnknownName
-from service.errors import NotReady, OutOfTime
+from service.errors import BadCorrection, KeyReused, NotReady, OutOfTime, StoreUnavailable
 from service.logs import places_of
 
 MEDIA_TYPE = "application/problem+json"
@@ -83,6 +83,15 @@ EMPTY = ProblemType(
 UNREADABLE = ProblemType(
     "unreadable-evidence", 422, "The evidence cannot be read", "It is not what its type or field says it is."
 )
+NOTHING_TO_LEARN = ProblemType(
+    "nothing-to-learn", 422, "There is nothing to learn from", "The evidence holds no words of a server."
+)
+KEY_REUSED = ProblemType(
+    "idempotency-key-reused",
+    422,
+    "The key belongs to another request",
+    "An `Idempotency-Key` stands for one body; a new body needs a new key.",
+)
 INTERNAL = ProblemType(
     "internal-error",
     500,
@@ -98,6 +107,12 @@ OUT_OF_TIME = ProblemType(
     "The time ran out",
     "Only in a batch: the item was not reached within `NDR_REQUEST_TIMEOUT_S`.",
 )
+STORE_UNAVAILABLE = ProblemType(
+    "store-unavailable",
+    503,
+    "Corrections cannot be kept",
+    "The folder of `NDR_DATA_DIR` cannot be read or written; everything else works.",
+)
 
 PROBLEM_TYPES = (
     MALFORMED,
@@ -110,9 +125,12 @@ PROBLEM_TYPES = (
     INVALID,
     EMPTY,
     UNREADABLE,
+    NOTHING_TO_LEARN,
+    KEY_REUSED,
     INTERNAL,
     NOT_READY,
     OUT_OF_TIME,
+    STORE_UNAVAILABLE,
 )
 
 BY_EXCEPTION: tuple[tuple[type[Exception], ProblemType], ...] = (
@@ -124,6 +142,9 @@ BY_EXCEPTION: tuple[tuple[type[Exception], ProblemType], ...] = (
     (UnknownName, NOT_FOUND),
     (NotReady, NOT_READY),
     (OutOfTime, OUT_OF_TIME),
+    (BadCorrection, NOTHING_TO_LEARN),
+    (KeyReused, KEY_REUSED),
+    (StoreUnavailable, STORE_UNAVAILABLE),
 )
 """The first row that fits decides; what fits none, and is no error of HTTP's own, is an internal error."""
 

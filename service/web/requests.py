@@ -11,10 +11,14 @@ from marshmallow import Schema, ValidationError, fields, post_load, validate, va
 from webargs.fields import DelimitedList
 
 from model.languages import LANGUAGES
-from model.types import Form
+from model.taxonomy import taxonomy
+from model.types import Form, Permanence
+from service.anonymise import MAX_NOTE_CHARS
 from service.web.negotiation import language_of
 from service.web.schemas import AnswerSchema, CallerId
-from service.web.submission import Submission
+from service.web.submission import Feedback, Submission
+
+RESULT_ID = r"[0-9a-f]{32}\Z"
 
 
 class Language(fields.String):
@@ -50,7 +54,7 @@ class UploadSchema(Schema):
     )
 
 
-class ClassifySchema(UploadSchema):
+class EvidenceSchema(Schema):
     """One piece of evidence: either a text, or a whole message."""
 
     text = fields.String(
@@ -75,6 +79,10 @@ class ClassifySchema(UploadSchema):
         if "encoding" in given and "message" not in given:
             raise ValidationError({"encoding": ["Goes with message only."]})
 
+
+class ClassifySchema(EvidenceSchema, UploadSchema):
+    """One piece of evidence, and how it is to be answered."""
+
     @post_load
     def _submission(self, given: dict[str, Any], **_: Any) -> Submission:
         raw, form = _evidence_in(given)
@@ -94,6 +102,43 @@ def _decoded(message: str) -> bytes:
         return b64decode("".join(message.split()), validate=True)
     except (binascii.Error, ValueError):
         raise ValidationError({"message": ["Not base64."]}) from None
+
+
+class FeedbackSchema(EvidenceSchema):
+    """A correction: the evidence again, and what the answer should have been."""
+
+    result_id = fields.String(
+        validate=validate.Regexp(RESULT_ID, error="Not the id of a result."),
+        metadata={"description": "The `id` of the answer that was wrong, kept with the correction."},
+    )
+    correct_category = fields.String(
+        required=True,
+        validate=validate.OneOf(taxonomy().names),
+        metadata={"description": "The category that is right."},
+    )
+    correct_permanence = fields.Enum(
+        Permanence,
+        by_value=True,
+        metadata={"description": "Whether the same mail would pass later, unchanged; if you know."},
+    )
+    note = fields.String(
+        validate=validate.Length(max=MAX_NOTE_CHARS),
+        metadata={
+            "description": "Why. When it holds an address, a host, an IP address or a link, only its words in"
+            " lower case with placeholders are kept."
+        },
+    )
+
+    @post_load
+    def _feedback(self, given: dict[str, Any], **_: Any) -> Feedback:
+        raw, form = _evidence_in(given)
+        return Feedback(
+            Submission(raw, form),
+            given["correct_category"],
+            given.get("correct_permanence"),
+            given.get("note", ""),
+            given.get("result_id"),
+        )
 
 
 class BatchItemSchema(ClassifySchema):

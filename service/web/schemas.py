@@ -8,6 +8,7 @@ from marshmallow import Schema, ValidationError, fields, validate
 
 from model.taxonomy import BY_CODE, taxonomy
 from model.types import Action, FixOwner, Kind, Permanence, Stage
+from service.feedback import Status
 
 
 def _text(about: str, *, none: bool = False, **more: Any) -> fields.String:  # marshmallow's own
@@ -302,10 +303,30 @@ class ModelSchema(Schema):
     )
     rules_version = _text("Digest of the rules.")
     model_version = _text("The learned half; null when there is none.", none=True)
+    model_card = fields.Dict(
+        keys=fields.String(),
+        required=True,
+        allow_none=True,
+        metadata={"description": "Where the learned half came from: digests, scores, versions."},
+    )
+    custom_model = fields.Boolean(
+        required=True, metadata={"description": "Whether a classifier of your own is loaded."}
+    )
     custom_rules = fields.Boolean(
         required=True, metadata={"description": "Whether rules of your own are loaded."}
     )
     languages = _texts("Languages that answers are given in.")
+
+
+class CorrectionSchema(Schema):
+    """A correction as it is kept."""
+
+    id = _text("Name of the correction; the same correction has the same.")
+    status = _choice("What a reviewer said of it; accepted ones are learned from.", Status)
+    canonical = _text("What is kept of the evidence: the words of the reply, with placeholders for names.")
+    correct_category = _choice("The category that is right.", taxonomy().names)
+    count = fields.Integer(required=True, metadata={"description": "How often it was handed in."})
+    created_at = _text("When it first came, as ISO 8601.", format="date-time")
 
 
 class HealthSchema(Schema):

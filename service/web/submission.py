@@ -1,10 +1,11 @@
-"""One piece of evidence as a caller handed it in."""
+"""What a caller handed in: a piece of evidence, or a correction of an answer to one."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from model.types import Diagnosis, Form
+from model.types import Diagnosis, Form, Permanence
+from service.feedback import Draft, draft_of
 from service.wiring import Diagnoser
 
 
@@ -20,3 +21,29 @@ class Submission:
     def diagnosed_by(self, diagnoser: Diagnoser, *, language: str) -> Diagnosis:
         """The diagnosis, in the caller's language or else in the one given."""
         return diagnoser.diagnose(self.raw, form=self.form, language=self.language or language)
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """A correction: the evidence again, and what the answer should have been."""
+
+    submission: Submission
+    category: str
+    permanence: Permanence | None = None
+    note: str = ""
+    result_id: str | None = None
+
+    def drafted_by(self, diagnoser: Diagnoser, *, language: str) -> Draft:
+        """What to keep of it.
+
+        Raises:
+            BadCorrection: the evidence holds no words to learn from.
+            EvidenceError: the evidence cannot be read.
+        """
+        return draft_of(
+            self.submission.diagnosed_by(diagnoser, language=language),
+            self.category,
+            permanence=self.permanence,
+            note=self.note,
+            result_id=self.result_id,
+        )

@@ -52,7 +52,8 @@ class FakeDiagnoser:
                 raise error
         if not raw.strip():
             raise EmptyEvidence("there is nothing in it")
-        return replace(worked_diagnosis(self.category), language=language)
+        diagnosis = replace(worked_diagnosis(self.category), language=language)
+        return without_words(diagnosis) if b"say-nothing" in raw else diagnosis
 
 
 FAILURES = {
@@ -121,6 +122,11 @@ def worked_diagnosis(category: str = "internal_auth_failed") -> Diagnosis:
     )
 
 
+def without_words(diagnosis: Diagnosis) -> Diagnosis:
+    unwrapped = replace(diagnosis.lead.unwrapped, start=0, end=0)
+    return replace(diagnosis, lead=replace(diagnosis.lead, unwrapped=unwrapped))
+
+
 @pytest.fixture
 def diagnoser() -> FakeDiagnoser:
     return FakeDiagnoser()
@@ -132,8 +138,8 @@ def settings() -> Settings:
 
 
 @pytest.fixture
-def app(settings: Settings, diagnoser: FakeDiagnoser) -> Flask:
-    app = create_app(Services(settings, diagnoser))
+def app(settings: Settings, diagnoser: FakeDiagnoser, memory_store: Any) -> Flask:
+    app = create_app(Services(settings, diagnoser, memory_store, {"digest": "card-1"}))
     diagnoser.seen.clear()  # the description diagnoses the worked case for its example
     return app
 

@@ -53,7 +53,7 @@ def test_every_operation_has_a_summary_and_an_answer(description: dict[str, Any]
     bare = [
         (method, path)
         for path, method, operation in operations(description)
-        if not operation.get("summary") or "200" not in operation["responses"]
+        if not operation.get("summary") or not {"200", "201"} & set(operation["responses"])
     ]
 
     assert [] == bare
@@ -108,14 +108,20 @@ def test_the_query_and_the_language_are_described(description: dict[str, Any]) -
     assert {"fields", "Accept-Language"} == names
 
 
-def test_examples_of_requests_are_accepted(client: FlaskClient, description: dict[str, Any]) -> None:
-    content = description["paths"]["/v1/classify"]["post"]["requestBody"]["content"]
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [("/v1/classify", {"a reply": 200, "a mail": 200}), ("/v1/feedback", {"a reply": 201})],
+)
+def test_examples_of_requests_are_accepted(
+    client: FlaskClient, description: dict[str, Any], path: str, expected: dict[str, int]
+) -> None:
+    content = description["paths"][path]["post"]["requestBody"]["content"]
     statuses = {
-        name: client.post("/v1/classify", json=example["value"]).status_code
+        name: client.post(path, json=example["value"]).status_code
         for name, example in content["application/json"]["examples"].items()
     }
 
-    assert {"a reply": 200, "a mail": 200} == statuses
+    assert expected == statuses
 
 
 def test_the_example_of_an_answer_is_one(description: dict[str, Any]) -> None:

@@ -49,3 +49,4 @@ def test_what_answers_is_told(client: FlaskClient) -> None:
 
     assert {} == ModelSchema().validate(told)
     assert ("rules-1", None, False) == (told["rules_version"], told["model_version"], told["custom_rules"])
+    assert ({"digest": "card-1"}, False) == (told["model_card"], told["custom_model"])

@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException, default_exceptions
 
 from model.errors import EvidenceError, NdrError
 from service.errors import ServiceError
+from service.feedback_store import SqliteStore
 from service.settings import Settings
 from service.web.app import create_app
 from service.web.errors import BY_EXCEPTION, PROBLEM_TYPES, TYPE_PREFIX
@@ -67,15 +68,25 @@ def test_what_is_not_there_is_a_404(client: FlaskClient, path: str) -> None:
     assert (404, TYPE_PREFIX + "not-found") == (response.status_code, response.json["type"])
 
 
-def test_every_documented_problem_occurs(diagnoser: Any) -> None:
-    def of(path: str, *, category: str = "internal_auth_failed", timeout_s: int = 30, **request: Any) -> Any:
+def test_every_documented_problem_occurs(diagnoser: Any, memory_store: Any) -> None:
+    def of(
+        path: str,
+        *,
+        category: str = "internal_auth_failed",
+        timeout_s: int = 30,
+        store: Any = memory_store,
+        **request: Any,
+    ) -> Any:
         diagnoser.category = category
         settings = Settings(max_body_bytes=1 << 16, request_timeout_s=timeout_s, api_keys=(KEY_DIGEST,))
-        client = create_app(Services(settings, diagnoser)).test_client()
+        client = create_app(Services(settings, diagnoser, store)).test_client()
         headers = {"Authorization": "Bearer test", **request.pop("headers", {})}
         return client.open(path, headers=headers, **{"method": "POST", **request}).json
 
     plain = {"content_type": "text/plain"}
+    wrong = {"text": "550 no", "correct_category": "mailbox_full"}
+    key = {"Idempotency-Key": "ticket-1"}
+    of("/v1/feedback", json=wrong, headers=key)
     problems = [
         of("/v1/classify", data=b"{", content_type="application/json"),
         of("/v1/classify", headers={"Authorization": ""}),
@@ -87,9 +98,12 @@ def test_every_documented_problem_occurs(diagnoser: Any) -> None:
         of("/v1/classify", json={}),
         of("/v1/classify", data=b"", **plain),
         of("/v1/classify", data=b"raise-unreadable", **plain),
+        of("/v1/feedback", json={**wrong, "text": "say-nothing"}),
+        of("/v1/feedback", json={**wrong, "note": "another"}, headers=key),
         of("/v1/classify", data=b"raise-unexpected", **plain),
         of("/readyz", method="GET", category="unknown"),
         of("/v1/classify/batch", json={"items": [{"text": "550 no"}]}, timeout_s=0)["results"][0],
+        of("/v1/feedback", json=wrong, store=SqliteStore(None)),
     ]
 
     assert [(kind.uri, kind.status) for kind in PROBLEM_TYPES] == [

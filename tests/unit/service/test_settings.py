@@ -46,6 +46,8 @@ def test_a_value_is_read_in_its_type(name: str, value: str, field: str, expected
         ("NDR_LANGUAGE", "fr", "one of en, zh"),
         ("NDR_LOG_LEVEL", "loud", "one of debug, info, warning, error, critical"),
         ("NDR_RULES_DIR", "/nonexistent/rules", "an existing folder"),
+        ("NDR_MODEL_DIR", "/nonexistent/model", "an existing folder"),
+        ("NDR_DATA_DIR", __file__, "a folder; it need not exist yet"),
         ("NDR_HOST", "a host", "a host name or an IP address, without brackets and port"),
     ],
 )
@@ -54,6 +56,23 @@ def test_a_wrong_value_is_named_with_what_is_allowed(name: str, value: str, allo
         Settings.read({name: value})
 
     assert f"{name}={value!r}: allowed is {allowed}" == str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"NDR_DATA_DIR": "data", "HOME": "/home/user"}, "data"),
+        ({"XDG_DATA_HOME": "/srv/data", "HOME": "/home/user"}, "/srv/data/ndr-triage"),
+        ({"XDG_DATA_HOME": "not/absolute", "HOME": "/home/user"}, "/home/user/.local/share/ndr-triage"),
+        ({"HOME": "/home/user"}, "/home/user/.local/share/ndr-triage"),
+    ],
+)
+def test_corrections_have_a_place_below_the_home_folder(environment: dict[str, str], expected: str) -> None:
+    assert Path(expected) == Settings.read(environment).data_dir
+
+
+def test_without_a_home_corrections_have_no_place() -> None:
+    assert Settings.read({}).data_dir is None
 
 
 def test_a_wrong_key_is_not_shown() -> None:
