@@ -220,7 +220,9 @@ def retrain_command(file: Path, out: Path, folders: tuple[Path, ...], repeats: i
     )
     for comparison in comparisons:
         click.echo(str(comparison))
-    click.echo(f"corrections: {len(corrections)}; promoted; the classifier before is in {PREVIOUS}")
+    click.echo(f"corrections: {len(corrections)}; promoted")
+    if (out / PREVIOUS).exists():
+        click.echo(f"the classifier before is in {out / PREVIOUS}")
 
 
 def _accepted(file: Path, number: int, line: bytes) -> Iterator[Correction]:
