@@ -16,6 +16,7 @@ SURELY = 0.8
 """From this probability on, the classifier alone may say how lasting a failure without a reason is."""
 
 _BY_DIGIT = {"4": Permanence.TEMPORARY, "5": Permanence.PERMANENT}
+_DELIVERIES = (Kind.BOUNCE, Kind.DELAY)
 _STAGE_BY_COMMAND = {"CONNECT": Stage.CONNECTION, "STARTTLS": Stage.CONNECTION}
 
 
@@ -71,7 +72,7 @@ def action_of(category: str, own: Match | None, permanence: Permanence, facts: F
     An address is only dropped when the report shows the message that was sent; nothing permanent is retried.
     """
     action = own.rule.action if own and own.rule.action else taxonomy()[category].action
-    if action is Action.SUPPRESS and facts.kind is Kind.BOUNCE and not facts.original_seen:
+    if action is Action.SUPPRESS and facts.kind in _DELIVERIES and not facts.original_seen:
         return Action.FIX_RECIPIENT
     if action in (Action.RETRY, Action.RETRY_SLOWER) and permanence is Permanence.PERMANENT:
         return Action.REVIEW

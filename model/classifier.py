@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 import io
 import math
+import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -35,11 +37,13 @@ CACHE_SIZE = 4096
 NOTICE_SHARE = 0.5
 """What the words of the notice count beside those of the reply."""
 
-FEW_WORDS = 10
+FEW_WORDS = 15
 """A reply without a code and with fewer known words than this says no more than the notice around it."""
 
 TINY = 1e-12
 _CODES = ("smtp=", "enhanced=")
+
+_SPOILED = (ValueError, TypeError, KeyError, EOFError, OSError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 Floats = npt.NDArray[np.floating[Any]]
 Rows = npt.NDArray[np.intp]
@@ -199,10 +203,15 @@ def read_classifier(arrays: Readable, card: Readable) -> Classifier:
         raise DataError(arrays.name, "file", error.strerror or str(error)) from error
     try:
         _check(raw, content, arrays.name, card.name)
+        _blend(content.get("blend"))
+        _blend(content.get("blend_alone"))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise DataError(card.name, "form", f"{type(error).__name__}: {error}") from error
+    try:
         with np.load(io.BytesIO(raw), allow_pickle=False) as stored:
             return _classifier({name: stored[name] for name in stored.files}, content)
-    except (ValueError, TypeError, KeyError) as error:
-        raise DataError(card.name, "form", f"{type(error).__name__}: {error}") from error
+    except _SPOILED as error:
+        raise DataError(arrays.name, "form", f"{type(error).__name__}: {error}") from error
 
 
 def _check(raw: bytes, card: Mapping[str, Any], arrays_name: str, card_name: str) -> None:
@@ -225,7 +234,7 @@ def _card(card: Readable) -> dict[str, Any]:
 
 
 def _blend(stored: Mapping[str, Any] | None) -> Blend:
-    if stored is None:
+    if not stored:
         return Blend()
     lines = {name: (float(offset), float(slope)) for name, (offset, slope) in stored["calibration"].items()}
     return Blend(lines, float(stored["unknown_below"]))
@@ -233,6 +242,7 @@ def _blend(stored: Mapping[str, Any] | None) -> Blend:
 
 def _classifier(stored: Mapping[str, npt.NDArray[Any]], card: Mapping[str, Any]) -> Classifier:
     names = tuple(stored["vocabulary"].tobytes().decode().split("\n"))
+    _check_shapes(stored, len(names), len(card["labels"]))
     return Classifier(
         labels=tuple(card["labels"]),
         names=names,
@@ -244,3 +254,16 @@ def _classifier(stored: Mapping[str, npt.NDArray[Any]], card: Mapping[str, Any])
         permanence_bias=stored["permanence_bias"].astype(np.float64),
         card=card,
     )
+
+
+def _check_shapes(stored: Mapping[str, npt.NDArray[Any]], features: int, labels: int) -> None:
+    expected = {
+        "idf": (features,),
+        "weights": (features, labels),
+        "bias": (labels,),
+        "permanence_weights": (features,),
+        "permanence_bias": (1,),
+    }
+    for name, shape in expected.items():
+        if stored[name].shape != shape:
+            raise ValueError(f"{name} has the shape {stored[name].shape}, not {shape}")

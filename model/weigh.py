@@ -97,23 +97,23 @@ def weighed(
         prediction: what the classifier says, if there is one.
         impossible: categories that the kind of message rules out.
     """
-    rules: dict[str, float] = {}
-    for match in matches:
-        told = _told(match, prediction)
-        rules[match.rule.category] = max(rules.get(match.rule.category, 0.0), told)
     candidates = prediction.candidates if prediction else ()
     model = {
         candidate.category: candidate.confidence
         for candidate in candidates
         if candidate.category not in impossible and candidate.category not in NO_REASON
     }
+    rules: dict[str, float] = {}
+    for match in matches:
+        rules[match.rule.category] = max(rules.get(match.rule.category, 0.0), _told(match, model))
     return Scales(matches, rules, model)
 
 
-def _told(match: Match, prediction: Prediction | None) -> float:
-    """A match's weight; a bare code counts less beside the classifier, which has heard it too."""
-    is_heard = prediction is not None and match.rule.text is None and not match.rule.custom
-    return match.weight * (CODE_AGAINST_WORDS if is_heard else 1.0)
+def _told(match: Match, model: Mapping[str, float]) -> float:
+    """A match's weight; of a bare code, which the classifier has heard too, half stands with its consent."""
+    is_heard = bool(model) and match.rule.text is None and not match.rule.custom
+    consent = model.get(match.rule.category, 0.0) if is_heard else 1.0
+    return match.weight * (CODE_AGAINST_WORDS + (1 - CODE_AGAINST_WORDS) * consent)
 
 
 def winner(scales: Scales) -> str:

@@ -18,10 +18,10 @@ from training.split import SEED, groups_of
 from training.templates import Template, filled
 
 FOLDS = 3
-UNKNOWN_BELOW = 0.55
+UNKNOWN_BELOW = 0.6
 """Under this confidence ``unknown`` with candidates serves better: a wrong category costs more than none."""
 
-ALONE_BELOW = 0.25
+ALONE_BELOW = 0.3
 """Without rules the classifier's first candidate is the best there is."""
 
 FEWEST = 40
@@ -33,7 +33,10 @@ TRUE_TO_LIFE = frozenset({"blind", "lab"})
 TEMPLATE_SHARE = 0.1
 """What the templates weigh together, of all answers."""
 
-PRIOR = 30.0
+HUMBLE = 0.5
+"""What one right and one wrong answer of no confidence weigh beside the others: nobody is always right."""
+
+PRIOR = 20.0
 """What they weigh at least, in answers."""
 
 JUDGED = (Kind.BOUNCE, Kind.DELAY)
@@ -117,7 +120,8 @@ def _line(answers: Sequence[Answer]) -> tuple[float, float]:
     raw = np.clip([answer.confidence for answer in answers], 1e-4, 1 - 1e-4)
     logits = np.log(raw / (1 - raw)).reshape(-1, 1)
     right = [answer.is_right for answer in answers]
-    line = LogisticRegression(C=10.0, random_state=SEED).fit(logits, right, _weights(answers))
+    line = LogisticRegression(C=10.0, random_state=SEED)
+    line.fit([*logits, [0.0], [0.0]], [*right, True, False], [*_weights(answers), HUMBLE, HUMBLE])
     return round(float(line.intercept_[0]), 4), round(max(0.05, float(line.coef_[0, 0])), 4)
 
 

@@ -12,13 +12,13 @@ from model.errors import NdrError
 EX_UNAVAILABLE = 69
 EX_DATAERR = 65
 COMMANDS = {
-    "clusters": "training.clusters:clusters_command",
-    "compare": "training.compare:compare_command",
-    "evaluate": "training.scoring:evaluate_command",
-    "retrain": "training.feedback:retrain_command",
-    "train": "training.artefact:train_command",
+    "clusters": ("training.clusters:clusters_command", "Show what stayed unknown, biggest clusters first."),
+    "compare": ("training.compare:compare_command", "Compare ways to classify on the labelled texts."),
+    "evaluate": ("training.scoring:evaluate_command", "Score labelled bounces."),
+    "retrain": ("training.feedback:retrain_command", "Train on the shipped data and accepted corrections."),
+    "train": ("training.artefact:train_command", "Train the shipped classifier anew."),
 }
-"""Name to place; a command is imported when it is called, because the learning libraries take seconds."""
+"""Name to place and purpose; a command is imported when called, as the learning libraries take seconds."""
 
 
 class _Commands(click.Group):
@@ -32,9 +32,14 @@ class _Commands(click.Group):
         """The command of a name, if there is one."""
         if cmd_name not in COMMANDS:
             return None
-        module, _, attribute = COMMANDS[cmd_name].partition(":")
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(import_module(module), attribute)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The names with their purposes, without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, purpose) for name, (_, purpose) in sorted(COMMANDS.items())])
 
 
 @click.group(cls=_Commands)

@@ -16,7 +16,7 @@ BLIND = ("replies", "more")
 LAB = "lab"
 TRAIN = "train"
 RECOMBINED = frozenset({"whole-notices"})
-"""Templates that put the same reasons into several frames: learned, and never kept to measure on."""
+"""Templates that put the same reasons into several frames; never kept to measure on."""
 
 NOT_LEARNED = frozenset({"delivery_notice", "auto_reply", "complaint"})
 """What headers and structure decide, and not the words of a reply."""
@@ -59,10 +59,10 @@ def split(texts: Sequence[Template]) -> Parts:
     """One of six groups of near-duplicates is kept, of every category."""
     usable = learnable(texts)
     held = held_out([each.text for each in usable], [each.category for each in usable])
-    is_kept = [at and each.origin not in RECOMBINED for at, each in zip(held, usable, strict=True)]
+    pairs = list(zip(usable, held, strict=True))
     return Parts(
-        tuple(each for each, kept in zip(usable, is_kept, strict=True) if not kept),
-        tuple(each for each, kept in zip(usable, is_kept, strict=True) if kept),
+        tuple(each for each, is_held in pairs if not is_held),
+        tuple(each for each, is_held in pairs if is_held and each.origin not in RECOMBINED),
     )
 
 

@@ -152,8 +152,8 @@ def _arrays(fitted: Fitted) -> bytes:
     stored = {
         "vocabulary": np.frombuffer("\n".join(names).encode(), np.uint8),
         "idf": fitted.vectoriser.idf_.astype(np.float32),
-        "weights": fitted.categories.coef_.T.astype(np.float16),
-        "bias": fitted.categories.intercept_.astype(np.float32),
+        "weights": _per_label(fitted.categories.coef_).T.astype(np.float16),
+        "bias": _per_label(fitted.categories.intercept_).astype(np.float32),
         "permanence_weights": fitted.permanence.coef_[0].astype(np.float16),
         "permanence_bias": fitted.permanence.intercept_.astype(np.float32),
     }
@@ -164,6 +164,11 @@ def _arrays(fitted: Fitted) -> bytes:
             np.save(content, np.ascontiguousarray(array), allow_pickle=False)
             archive.writestr(zipfile.ZipInfo(f"{name}.npy"), content.getvalue(), zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
+
+
+def _per_label(values: Floats) -> Floats:
+    """One entry a label; of two labels scikit-learn keeps only what tells the second from the first."""
+    return values if len(values) > 1 else np.concatenate([-values, values]) / 2
 
 
 def _rounded(model: LogisticRegression) -> LogisticRegression:
