@@ -34,7 +34,7 @@ TEMPLATE_SHARE = 0.1
 """What the templates weigh together, of all answers."""
 
 HUMBLE = 0.5
-"""What one right and one wrong answer of no confidence weigh beside the others: nobody is always right."""
+"""What one right and one wrong answer of usual confidence weigh beside the others: nobody is always right."""
 
 PRIOR = 20.0
 """What they weigh at least, in answers."""
@@ -121,7 +121,8 @@ def _line(answers: Sequence[Answer]) -> tuple[float, float]:
     logits = np.log(raw / (1 - raw)).reshape(-1, 1)
     right = [answer.is_right for answer in answers]
     line = LogisticRegression(C=10.0, random_state=SEED)
-    line.fit([*logits, [0.0], [0.0]], [*right, True, False], [*_weights(answers), HUMBLE, HUMBLE])
+    usual = logits.mean(axis=0)
+    line.fit([*logits, usual, usual], [*right, True, False], [*_weights(answers), HUMBLE, HUMBLE])
     return round(float(line.intercept_[0]), 4), round(max(0.05, float(line.coef_[0, 0])), 4)
 
 
