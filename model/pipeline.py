@@ -18,8 +18,9 @@ from model.providers import ProviderBook, providers
 from model.reply import MAX_REPLY_CHARS, readable, unwrap
 from model.resources import disk_files
 from model.rule_files import load_rules, shipped_rules
-from model.rules import Match, RuleBook, strongest_first
+from model.rules import Match, Rule, RuleBook, strongest_first
 from model.taxonomy import UNKNOWN, taxonomy
+from model.trail import route_of
 from model.types import (
     Diagnosis,
     Failure,
@@ -29,7 +30,6 @@ from model.types import (
     Prediction,
     RecipientDiagnosis,
     Report,
-    Route,
     Unwrapped,
 )
 from model.weigh import Blend
@@ -44,6 +44,9 @@ TOLD = 0.5
 
 SOUNDS_LIKE = 0.5
 """From this probability on, the classifier hears a failure in a text without codes and known words."""
+
+SAID = 0.8
+"""What the category weighs that a log names itself."""
 
 SURE = 0.85
 """From this weight on a match in the reply needs no help from the notice."""
@@ -79,14 +82,35 @@ class Diagnoser:
         """
         _check(raw)
         report = self._settled(parse(raw, form))
-        recipients = tuple(self._recipient(failure, report, language) for failure in _failures(report))
+        recipients = tuple(self.judge(failure, report, language) for failure in _failures(report))
+        lead = max(recipients, key=_severity)
+        return self.assembled(report, lead, language, raw, recipients=recipients)
+
+    def assembled(
+        self,
+        report: Report,
+        lead: RecipientDiagnosis,
+        language: str,
+        raw: bytes,
+        *,
+        recipients: tuple[RecipientDiagnosis, ...] = (),
+    ) -> Diagnosis:
+        """The answer from its parts.
+
+        Args:
+            report: what was read.
+            lead: the answer that speaks for the whole.
+            language: of its words.
+            raw: what tells this answer from others, for its id.
+            recipients: one answer for each recipient; the lead alone without them.
+        """
         return Diagnosis(
             id=self._id(raw),
             kind=report.kind,
-            lead=max(recipients, key=_severity),
-            recipients=recipients if report.failures else (),
+            lead=lead,
+            recipients=(recipients or (lead,)) if report.failures else (),
             report=report,
-            route=Route(),
+            route=route_of(report.trail),
             language=language,
             taxonomy_version=taxonomy().version,
             rules_version=self.rules_version,
@@ -94,10 +118,20 @@ class Diagnoser:
             warnings=report.warnings,
         )
 
-    def _recipient(self, failure: Failure, report: Report, language: str) -> RecipientDiagnosis:
+    def judge(
+        self, failure: Failure, report: Report, language: str, *, said: str | None = None
+    ) -> RecipientDiagnosis:
+        """The answer for one recipient.
+
+        Args:
+            failure: the recipient, as the report tells it.
+            report: what else it tells.
+            language: of the words.
+            said: the category that whoever wrote the report names itself.
+        """
         unwrapped = self._decisive(failure, report)
         parties = self._parties(failure, report, unwrapped)
-        matches = self._matches(failure, report, unwrapped, parties)
+        matches = _merged(self._matches(failure, report, unwrapped, parties), _said(said, unwrapped))
         prediction = self._prediction(failure, report, unwrapped, parties)
         facts = _facts(failure, report, unwrapped)
         verdict = combine(matches, facts, prediction=prediction, blend=self.blend)
@@ -232,6 +266,14 @@ def build_diagnoser(
     learned = classifier or shipped_classifier()
     blend = learned.blend if with_rules else learned.blend_alone
     return Diagnoser(book, providers(), predictor(learned), learned.version, blend)
+
+
+def _said(category: str | None, unwrapped: Unwrapped) -> tuple[Match, ...]:
+    """The writer's own word, as a rule that fired."""
+    if category is None:
+        return ()
+    rule = Rule(f"log.{category}", category, SAID, "the log's own category", ())
+    return (Match(rule, SAID, unwrapped.innermost.text),)
 
 
 def _check(raw: bytes) -> None:

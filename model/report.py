@@ -22,8 +22,11 @@ from model.notice import (
 )
 from model.providers import providers
 from model.ses_event import read_ses_event
+from model.stamps import mail_stamp
+from model.trail import trail_of
 from model.types import Failure, Kind, Report
 
+MAX_HOPS = 100
 _STATUS_TYPES = (
     "message/delivery-status",
     "message/global-delivery-status",
@@ -83,8 +86,23 @@ def _own_report(mail: Mail, notice: Notice) -> Report:
         original_message_id=_original_message_id(mail, returned),
         original_seen=returned is not None and len(returned) > 0,
         names_a_recipient=_names_a_recipient(mail, status, named),
+        trail=trail_of(_received(returned)),
+        original_sender=_original_sender(mail, returned),
+        reported_at=mail_stamp(mail.header("Date")),
         warnings=mail.warnings,
     )
+
+
+def _original_sender(mail: Mail, returned: Message | None) -> str | None:
+    """Who sent the message that came back: by its own headers, else whoever the report was sent to."""
+    fields = [header_of(returned, name) for name in ("Return-Path", "From")] if returned is not None else []
+    found = (address for text in (*fields, mail.header("To")) for address in addresses(text))
+    return next((address.lower() for address in found), None)
+
+
+def _received(returned: Message | None) -> list[str]:
+    fields = returned.get_all("Received", ()) if returned is not None else ()
+    return [str(value) for value in fields][:MAX_HOPS]
 
 
 def _original_message_id(mail: Mail, returned: Message | None) -> str | None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
+
+from model.events import Event
 
 
 class Kind(StrEnum):
@@ -138,7 +141,8 @@ class Report:
     """A non-delivery report after parsing: who failed, in whose words.
 
     ``notice`` is the text meant for people, without the returned message. A ``is_bare_text`` has nothing
-    about it that says what kind of message it is.
+    about it that says what kind of message it is. ``trail`` are the hops of the returned message, oldest
+    first.
     """
 
     kind: Kind
@@ -152,6 +156,9 @@ class Report:
     original_seen: bool = False
     names_a_recipient: bool = False
     is_bare_text: bool = False
+    trail: tuple[Event, ...] = ()
+    original_sender: str | None = None
+    reported_at: datetime | None = None
     warnings: tuple[str, ...] = ()
 
 
