@@ -14,7 +14,7 @@ UV_COMPILE := uv pip compile -q --universal --generate-hashes --no-emit-index-ur
 	--python-version 3.11 --custom-compile-command "make lock" pyproject.toml
 
 .DEFAULT_GOAL := check
-.PHONY: serve test lint types contracts check docs train compare evaluate lab lock docker-lint fuzz clean
+.PHONY: serve test lint types contracts check docs train compare evaluate lab lab-logs lock docker-lint fuzz clean
 
 serve: .venv/runtime  ## Serve on HOST:PORT.
 	$(BIN)/python -m service serve --host $(HOST) --port $(PORT)
@@ -57,6 +57,10 @@ evaluate: .venv/dev  ## Score the labelled bounces in CORPUS, with a page and JS
 lab: .venv/dev  ## Make genuine reports with real mail systems, in WORK; needs root on Debian.
 	@test -n "$(WORK)" || { echo "Name a scratch folder with WORK=..." >&2; exit 64; }
 	$(BIN)/python -m training.lab --work $(WORK) --out training/data/lab
+
+lab-logs: .venv/dev  ## Keep the logs of real Postfix and Exim, in WORK; needs root on Debian.
+	@test -n "$(WORK)" || { echo "Name a scratch folder with WORK=..." >&2; exit 64; }
+	$(BIN)/python -m training.lab.logs --work $(WORK) --out training/data/lab/logs
 
 lock:  ## Resolve the dependencies anew; needs uv.
 	$(UV_COMPILE) -o requirements.lock

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import smtplib
+import ssl
 import struct
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,11 +14,14 @@ from pathlib import Path
 import pytest
 
 from training.corpus import read_corpus
+from training.lab.account import Account, Step, attempts
 from training.lab.dns import ASKER, MX, NXDOMAIN, SERVFAIL, A, answer, zone_of
 from training.lab.labels import Reader, labelled
+from training.lab.logs import plan
 from training.lab.message import message
 from training.lab.remote import listen, wire
 from training.lab.scenario import Scenario, scenarios
+from training.lab.watch import Call, call_of, unserved, watcher
 
 KEPT = Path(__file__).parents[2] / "training/data/lab"
 REPORT = """From: MAILER-DAEMON@mta.sender.example
@@ -33,11 +37,11 @@ def scenario(name: str) -> Scenario:
     return next(each for each in scenarios() if each.id == name)
 
 
-def talk(which: Scenario, speak: Callable[[smtplib.SMTP], object]) -> object:
+def talk(which: Scenario, speak: Callable[[smtplib.SMTP], object], account: Account | None = None) -> object:
     """What a client learns from a scenario's remote on the loopback."""
 
     async def both() -> object:
-        server = await listen(which, port=0, address="127.0.0.1")
+        server = await listen(which, port=0, address="127.0.0.1", account=account)
         port = server.sockets[0].getsockname()[1]
         try:
             return await asyncio.to_thread(_client, port, speak)
@@ -114,6 +118,117 @@ def test_a_remote_breaks_the_connection(how: str) -> None:
 
     with pytest.raises((smtplib.SMTPServerDisconnected, ConnectionError)):
         talk(which, send)
+
+
+def answers(*steps: str) -> list[Step]:
+    """Steps out of ``stage reply`` or ``rcpt@address reply``."""
+    parts = (step.partition(" ") for step in steps)
+    return [Step(place.partition("@")[0], reply, "now", place.partition("@")[2]) for place, _, reply in parts]
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        (["connect 554 No"], [("a", "CONNECT", "refused", 554)]),
+        (["connect reset"], [("a", "CONNECT", "broken", None)]),
+        (["connect 220", "helo 250 x"], [("a", "EHLO", "left", None)]),
+        (["connect 220", "helo 550 x", "helo 250 x", "mail 250"], [("a", "MAIL FROM", "left", None)]),
+        (["helo 250 x", "starttls 454 No"], [("a", "STARTTLS", "refused", 454)]),
+        (["mail 530 No", "rcpt@b 250 Ok", "data 354 Go"], [("b", "MAIL FROM", "refused", 530)]),
+        (
+            ["mail 250 Ok", "rcpt@B 250 Ok", "rcpt@c 451 Later", "data 354 Go", "body 250 Ok"],
+            [("b", "DATA", "taken", 250), ("c", "RCPT TO", "refused", 451)],
+        ),
+        (["mail 250 Ok", "rcpt@b 250 Ok", "data 354 Go", "body stall"], [("b", "DATA", "broken", None)]),
+    ],
+)
+def test_an_attempt_is_what_was_decisive_for_a_recipient(steps: list[str], expected: list[object]) -> None:
+    found = attempts(answers(*steps), ["A"])
+
+    assert expected == [(each.recipient, each.command, each.outcome, each.code) for each in found]
+
+
+def test_a_remote_accounts_for_each_transaction_once_and_keeps_what_it_takes(tmp_path: Path) -> None:
+    which = replace(scenario("virtual_table"), replies={}, once={"rcpt": "451 4.7.1 Later"})
+
+    def speak(client: smtplib.SMTP) -> None:
+        send(client)
+        client.rset()
+        send(client)
+
+    talk(which, speak, Account(tmp_path))
+
+    lines = [json.loads(line) for line in (tmp_path / "attempts.jsonl").read_text("utf-8").splitlines()]
+    assert [("RCPT TO", 451), ("DATA", 250)] == [(each["command"], each["code"]) for each in lines]
+    assert {(which.host, which.address, which.id)} == {
+        (each["peer"], each["peer_ip"], each["scenario"]) for each in lines
+    }
+    mail = (tmp_path / f"{which.id}.eml").read_text("utf-8")
+    assert mail.startswith(
+        "Return-Path: <office@sender.example>\nReceived: from desk.example.com ([127.0.0.1])"
+    )
+    assert mail.endswith("Subject: x\n\nx\n")
+
+
+def test_a_remote_takes_mail_over_tls(tmp_path: Path) -> None:
+    which = scenario("taken_over_tls")
+
+    def speak(client: smtplib.SMTP) -> tuple[int, bytes]:
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        client.starttls(context=context)
+        return send(client)
+
+    assert (250, b"2.0.0 Ok: queued as 4F2A91C0") == talk(which, speak, Account(tmp_path))
+    assert "with ESMTPS\n" in (tmp_path / "taken_over_tls.eml").read_text("utf-8")
+
+
+def packet(flags: int, port: int = 40_000, protocol: int = 6) -> bytes:
+    """An IPv4 packet from 203.0.113.2 to 198.51.100.1."""
+    head = bytes([0x45, *[0] * 8, protocol, 0, 0, 203, 0, 113, 2, 198, 51, 100, 1])
+    return head + struct.pack("!HHIIBBHHH", port, 25, 0, 0, 0x50, flags, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        (packet(0x02), Call("203.0.113.2", 40_000, "198.51.100.1")),
+        (packet(0xC2), Call("203.0.113.2", 40_000, "198.51.100.1")),
+        (packet(0x12), None),
+        (packet(0x10), None),
+        (packet(0x02, protocol=17), None),
+        (packet(0x02)[:22], None),
+    ],
+)
+def test_a_call_is_the_first_packet_of_a_connection(raw: bytes, expected: Call | None) -> None:
+    assert expected == call_of(raw)
+
+
+def test_a_call_where_nobody_answers_is_written_once(tmp_path: Path) -> None:
+    which = scenario("refused")
+    see = watcher(Account(tmp_path), {"198.51.100.1": (which, "mx.example")})
+
+    for raw in (packet(0x02), packet(0x02), packet(0x02, port=40_001)):
+        see(raw)
+
+    lines = [json.loads(line) for line in (tmp_path / "attempts.jsonl").read_text("utf-8").splitlines()]
+    assert ["unanswered", "unanswered"] == [each["outcome"] for each in lines]
+
+
+def test_the_hosts_where_nobody_answers_are_watched() -> None:
+    found = unserved(scenarios())
+
+    assert {"refused", "timeout", "unreachable", "taken_by_second_host"} == {
+        each.id for each, _ in found.values()
+    }
+    assert "old.pine-harbour.example" == found[scenario("taken_by_second_host").dead_mx][1]
+
+
+def test_the_runs_whose_logs_are_kept_name_scenarios_that_their_system_takes_part_in() -> None:
+    for each in plan().runs:
+        known = {which.id for which in scenarios() if not which.systems or each.system in which.systems}
+        assert {*each.scenarios, *each.headers} <= known
+        assert set(each.headers) <= set(each.scenarios)
 
 
 @pytest.mark.parametrize(

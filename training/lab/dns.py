@@ -15,6 +15,8 @@ ASKER = "asker"
 """The address of whoever asks: a host that is the asker itself."""
 TTL = 60
 HOME = "sender.example"
+DEAD_MX = "old"
+"""How a host is called that is asked first and does not answer."""
 BLOCK_LIST = "bl.example"
 LISTED = range(1, 64)
 """The last bytes of the addresses in 203.0.113.0/24 that the block list knows: all sending systems."""
@@ -60,7 +62,11 @@ def _names(scenario: Scenario) -> Zone:
             return {domain: {MX: [f"10 {host}"]}}
         case "self":
             return {domain: {MX: [f"10 {host}"]}, host: {A: [ASKER]}}
-    return {domain: {MX: [f"10 {host}"]}, host: {A: [scenario.address]}}
+    found: Zone = {domain: {MX: [f"10 {host}"]}, host: {A: [scenario.address]}}
+    if scenario.dead_mx:
+        old = f"{DEAD_MX}.{domain}"
+        found |= {domain: {MX: [f"5 {old}", f"10 {host}"]}, old: {A: [scenario.dead_mx]}}
+    return found
 
 
 def answer(query: bytes, zone: Zone, asker: str) -> bytes:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,9 +86,10 @@ def install(work: Path, system: System) -> None:
 
 
 @contextmanager
-def remotes() -> Iterator[None]:
-    """The scripted remotes and the DNS, in their own network."""
+def remotes(account: Path | None = None) -> Iterator[None]:
+    """The scripted remotes and the DNS, in their own network; their account goes to a folder, if any."""
     command = ["ip", "netns", "exec", REMOTES, sys.executable, "-m", "training.lab.remote"]
+    command += [str(account.resolve())] if account else []
     process = subprocess.Popen(  # noqa: S603  # the lab's own command
         command, stdout=subprocess.PIPE, text=True, cwd=TOP, env={**os.environ, "PYTHONPATH": str(TOP)}
     )
@@ -107,6 +108,7 @@ def started(work: Path, system: System, network: Network) -> Iterator[Box]:
     with Box(work, system.name, namespace(system.name)) as box:
         box.write("etc/resolv.conf", f"nameserver {DNS_ADDRESS}\n".encode())
         host = "mx.recv.example" if not system.mailbox else f"mta.{HOME}"
+        box.run("hostname", host)
         box.write("etc/hosts", f"127.0.0.1 localhost\n{network.address(system.name)} {host}\n".encode())
         tls = "".join(f"{each.domain} encrypt\n" for each in scenarios() if each.require_tls)
         box.write("etc/lab/tls", tls.encode())
@@ -122,13 +124,23 @@ def started(work: Path, system: System, network: Network) -> Iterator[Box]:
         yield box
 
 
+def scenarios_of(system: System) -> list[Scenario]:
+    """The scenarios that a system takes part in."""
+    return [each for each in scenarios() if not each.systems or system.name in each.systems]
+
+
+def submit_all(box: Box, system: System, chosen: Iterable[Scenario]) -> None:
+    """Hand over a message for each scenario."""
+    numbers = {each.id: number for number, each in enumerate(scenarios())}
+    for each in chosen:
+        submit(box, system, each, message(each, numbers[each.id]))
+
+
 def _reports(work: Path, out: Path, system: System, network: Network) -> int:
-    mine = [each for each in scenarios() if not each.systems or system.name in each.systems]
+    mine = scenarios_of(system)
     try:
         with started(work, system, network) as box:
-            numbers = {each.id: number for number, each in enumerate(scenarios())}
-            for each in mine:
-                submit(box, system, each, message(each, numbers[each.id]))
+            submit_all(box, system, mine)
             raws = wait(box.root / system.mailbox, system.quiet_s)
     except LabError:
         log.exception("%s is left out", system.name)

@@ -31,6 +31,7 @@ ROUTES = (
     "local",
     "filters",
 )
+DEAD_ROUTES = ("refused", "timeout", "unreachable")
 FIRST_ADDRESS = IPv4Address("198.51.100.1")
 DEAD_ADDRESS = {"timeout": "192.0.2.10", "unreachable": "192.0.2.200", "filters": "203.0.113.254"}
 _TREES = tuple("alder birch cedar elm hazel larch linden maple oak pine rowan spruce willow yew".split())  # noqa: SIM905
@@ -60,11 +61,14 @@ class Scenario:
     route: str
     replies: dict[str, str]
     recipients: tuple[Recipient, ...]
+    once: dict[str, str] = field(default_factory=dict)
     extensions: tuple[str, ...] = ()
     charset: str = "utf-8"
     warn: bool = False
     deferred: bool = False
     require_tls: bool = False
+    speaks_tls: bool = False
+    dead_mx: str = ""
     notify: str = ""
     smtputf8: bool = False
     body_size: int = 0
@@ -85,7 +89,7 @@ class Scenario:
         """Whether a queue keeps it for a while; an estimate, used for warnings only."""
         return (
             self.deferred
-            or self.route in ("refused", "timeout", "unreachable", "servfail")
+            or self.route in (*DEAD_ROUTES, "servfail")
             or any(reply.startswith(("4", "close", "reset", "stall")) for reply in self.replies.values())
         )
 
