@@ -33,7 +33,15 @@ def answer_of(diagnosis: Diagnosis, fields: Iterable[str] = ()) -> Answer:
     Raises:
         UnknownName: no field has that name.
     """
-    answer = _answer_of(diagnosis)
+    return trimmed(_answer_of(diagnosis), fields)
+
+
+def trimmed(answer: Answer, fields: Iterable[str]) -> Answer:
+    """An answer with the fields of some names, in its own order; with all of them where none is named.
+
+    Raises:
+        UnknownName: no field has that name.
+    """
     kept = frozenset(fields) or answer.keys()
     for name in sorted(kept - answer.keys()):
         raise UnknownName("field", name)

@@ -1,4 +1,4 @@
-"""The command line: ``ndr serve``, ``classify``, ``explain``, ``rules check`` and ``feedback``."""
+"""The command line: ``ndr serve``, ``classify``, ``diagnose``, ``explain``, ``rules check``, ``feedback``."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from model.languages import LANGUAGES
 from model.types import Diagnosis
 from service import logs, rule_check
 from service.answer import answer_of
+from service.diagnose_cli import diagnose
 from service.errors import (
     BadCorrection,
     CannotListen,
@@ -24,6 +25,7 @@ from service.errors import (
     ServiceError,
     SettingError,
     StoreUnavailable,
+    UnreadablePiece,
 )
 from service.feedback_cli import feedback
 from service.settings import Settings, unknown_names
@@ -42,6 +44,7 @@ EXIT_CODES: tuple[tuple[type[Exception], int], ...] = (
     (NotReady, os.EX_UNAVAILABLE),
     (CannotListen, os.EX_UNAVAILABLE),
     (BadCorrection, os.EX_DATAERR),
+    (UnreadablePiece, os.EX_DATAERR),
     (StoreUnavailable, os.EX_IOERR),
     (ServiceError, os.EX_SOFTWARE),
     (NdrError, os.EX_SOFTWARE),
@@ -132,6 +135,7 @@ def explain(code: str, *, as_json: bool, lang: str | None) -> None:
         click.echo(explanation_of(entry))
 
 
+ndr.add_command(diagnose)
 ndr.add_command(feedback)
 
 

@@ -7,6 +7,9 @@ ServiceError
 ├── OutOfTime      the request used up its time
 ├── BadCorrection  a correction holds nothing to learn from, or a line of them is wrong
 ├── KeyReused      the key of an earlier request came with another body
+├── UnreadablePiece   one of several pieces of evidence cannot be read: names it
+├── UnreadableArchive   an archive, a part of it or its address is refused: says why
+├── JobRefused     a job on archives cannot go on: they, the rules or the options changed, or its workers died
 └── StoreUnavailable   the place for corrections cannot be read or written
 """
 
@@ -51,5 +54,38 @@ class KeyReused(ServiceError):
     """The key of an earlier request came with another body."""
 
 
+class UnreadablePiece(ServiceError):
+    """One of several pieces of evidence cannot be read.
+
+    Args:
+        number: its place among them, from 0.
+        name: how the caller knows it.
+        reason: what the core says of it.
+    """
+
+    def __init__(self, number: int, name: str, reason: Exception) -> None:
+        super().__init__(f"{name}: {reason}")
+        self.number = number
+        self.reason = reason
+
+
 class StoreUnavailable(ServiceError):
     """The place for corrections cannot be read or written."""
+
+
+class UnreadableArchive(ServiceError):
+    """An archive, a part of it or its address is refused.
+
+    Args:
+        reason: why, in words that hold nothing of its text.
+        name: which one, where that is not plain from the context.
+    """
+
+    def __init__(self, reason: str, name: str = "") -> None:
+        super().__init__(f"{name}: {reason}" if name else reason)
+        self.reason = reason
+        self.name = name
+
+
+class JobRefused(ServiceError):
+    """A job on archives cannot go on: these, the rules or the options changed, or its workers died."""

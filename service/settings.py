@@ -88,6 +88,16 @@ def _key_digest(key: str) -> bytes:
     return bytes.fromhex(key.removeprefix("sha256:"))
 
 
+def _names(pattern: str, allowed: str) -> Callable[[str], tuple[str, ...]]:
+    def parse(value: str) -> tuple[str, ...]:
+        names = tuple(name.strip().lower() for name in value.split(",") if name.strip())
+        if not all(re.fullmatch(pattern, name) and len(name) <= 253 for name in names):
+            raise Refused(allowed)
+        return names
+
+    return parse
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The settings of one process; each field is also the environment variable ``NDR_<FIELD>``."""
@@ -107,6 +117,9 @@ class Settings:
     )
     max_body_bytes: int = _setting(
         36 << 20, _whole(1024, 1 << 30), "Largest request body; room for a message of 25 MiB in base64."
+    )
+    max_evidence_lines: int = _setting(
+        500_000, _whole(1, 1 << 30), "Most lines in one piece of evidence for `/v1/diagnose`."
     )
     batch_limit: int = _setting(1000, _whole(1, 100_000), "Most items in one batch.")
     request_timeout_s: int = _setting(
@@ -130,6 +143,17 @@ class Settings:
         _place,
         "Folder for corrections, made when the first one comes. Empty: `ndr-triage` in `XDG_DATA_HOME`, or "
         "in `~/.local/share`.",
+    )
+    own_domains: tuple[str, ...] = _setting(
+        (),
+        _names(r"[\w-]+(\.[\w-]+)*", "domains separated by commas, such as example.com"),
+        "Domains that you accept mail for, separated by commas; they tell whose side you are on. "
+        "Empty: the evidence tells.",
+    )
+    own_hosts: tuple[str, ...] = _setting(
+        (),
+        _names(r"\.?[\w:-]+(\.[\w-]+)*", "host names or IP addresses separated by commas, without ports"),
+        "Servers of your own, separated by commas: names, `.suffix` for all below it, or IP addresses.",
     )
     language: str = _setting("en", _one_of(*LANGUAGES), "Language of answers when the caller names none.")
     log_level: str = _setting("info", _one_of(*LOG_LEVELS), "Least severe level that is logged.")

@@ -43,13 +43,13 @@ def labels(language: str) -> Labels:
 def text_of(diagnosis: Diagnosis) -> str:
     """The answer as some twenty lines of plain text, safe for a terminal."""
     lines = _lines(diagnosis, labels(diagnosis.language))
-    return "\n".join(map(_printable, lines)) + "\n"
+    return "\n".join(map(printable, lines)) + "\n"
 
 
 def explanation_of(entry: CodeEntry) -> str:
     """What a code means, as plain text; for an unknown one the link that searches for it."""
     lines = [entry.code, *(f"  {each.by}: {each.text}" for each in entry.meanings)]
-    return "\n".join(map(_printable, lines if entry.known else [*lines, f"  {entry.search_link}"]))
+    return "\n".join(map(printable, lines if entry.known else [*lines, f"  {entry.search_link}"]))
 
 
 def _lines(diagnosis: Diagnosis, words: Labels) -> Iterator[str]:
@@ -57,12 +57,13 @@ def _lines(diagnosis: Diagnosis, words: Labels) -> Iterator[str]:
     yield lead.advice.title
     yield lead.advice.summary
     yield ""
-    yield from _axes(diagnosis, words)
-    yield from _recipients(diagnosis, words)
+    yield from axis_lines(diagnosis, words)
+    yield from recipient_lines(diagnosis, words)
     yield from _causes(lead.advice.causes[:MOST_CAUSES], words)
 
 
-def _axes(diagnosis: Diagnosis, words: Labels) -> Iterator[str]:
+def axis_lines(diagnosis: Diagnosis, words: Labels) -> Iterator[str]:
+    """What it is, where it stopped, who can mend it, and what speaks for it."""
     lead, verdict = diagnosis.lead, diagnosis.lead.verdict
     yield words.line("kind", words.of("kind", diagnosis.kind))
     yield words.line("category", f"{verdict.category} ({verdict.confidence:.0%})")
@@ -71,12 +72,13 @@ def _axes(diagnosis: Diagnosis, words: Labels) -> Iterator[str]:
     if lead.unwrapped.retry_after_s is not None:
         yield words.line("retry_after", f"{lead.unwrapped.retry_after_s} s")
     if verdict.evidence:
-        yield words.line("evidence", _quoted(verdict.evidence[0].quote))
+        yield words.line("evidence", quoted(verdict.evidence[0].quote))
     if verdict.alternatives:
         yield words.line("alternatives", ", ".join(map(_candidate, verdict.alternatives)))
 
 
-def _recipients(diagnosis: Diagnosis, words: Labels) -> Iterator[str]:
+def recipient_lines(diagnosis: Diagnosis, words: Labels) -> Iterator[str]:
+    """The recipients, each with its category."""
     named = [each for each in diagnosis.recipients if each.address]
     if named:
         yield words.line("recipients", "")
@@ -104,14 +106,15 @@ def _candidate(candidate: Candidate) -> str:
     return f"{candidate.category} ({candidate.confidence:.0%})"
 
 
-def _quoted(quote: str) -> str:
+def quoted(quote: str) -> str:
+    """Words of others, set apart."""
     return f"“{quote}”"
 
 
-def _printable(line: str) -> str:
+def printable(line: str) -> str:
     r"""A line without control characters, which a hostile mail could use to steer a terminal.
 
-    >>> _printable("a\x1b[2Jb")
+    >>> printable("a\x1b[2Jb")
     'a [2Jb'
     """
     return "".join(character if character.isprintable() else " " for character in line)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from model import inquiry, pipeline
 from model.classifier import classifier_in, shipped_classifier
-from model.pipeline import build_diagnoser
+from model.exhibits import REPORT, Exhibit
+from model.inquiry import Case, Question
 from model.types import Diagnosis, Form
 from service.errors import NotReady
 from service.feedback import FeedbackStore
@@ -18,6 +20,18 @@ WORKED_CASE = (
     b'451 4.4.0 Primary target IP address responded with: "454 4.7.0 Temporary authentication failure." '
     b"Attempted failover to alternate host, but that did not succeed. Either there are no alternate hosts, "
     b"or delivery failed to all alternate hosts."
+)
+WORKED_EVENT = (
+    b"Log Name:      Application\n"
+    b"Source:        MSExchangeTransport\n"
+    b"Date:          2026-11-02T10:14:23.000Z\n"
+    b"Event ID:      1035\n"
+    b"Level:         Warning\n"
+    b"Computer:      EX2.example.com\n"
+    b"Description:\n"
+    b"Inbound authentication failed with error IllegalMessage for Receive connector Default EX2. The "
+    b"authentication mechanism is ExchangeAuth. The source IP address of the client who tried to "
+    b"authenticate to Microsoft Exchange is [192.0.2.11].\n"
 )
 WORKED_CATEGORY = "internal_auth_failed"
 
@@ -40,6 +54,39 @@ class Diagnoser(Protocol):
             EvidenceError: it is empty, too large, or not what ``form`` claims.
         """
 
+    def investigate(self, exhibits: Sequence[Exhibit], question: Question) -> Case:
+        """Makes one diagnosis of several pieces of evidence on one delivery.
+
+        Raises:
+            EvidenceError: there are none or too many, or a report among them cannot be read.
+            UnknownName: the type of a piece is not known.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """The core as the shell needs it."""
+
+    diagnoser: pipeline.Diagnoser
+
+    @property
+    def rules_version(self) -> str:
+        """Changes when any rule does."""
+        return self.diagnoser.rules_version
+
+    @property
+    def model_version(self) -> str | None:
+        """The learned half in use; ``None`` when there is none."""
+        return self.diagnoser.model_version
+
+    def diagnose(self, raw: bytes, *, form: Form = Form.AUTO, language: str = "en") -> Diagnosis:
+        """Says what a piece of evidence means; see ``Diagnoser``."""
+        return self.diagnoser.diagnose(raw, form=form, language=language)
+
+    def investigate(self, exhibits: Sequence[Exhibit], question: Question) -> Case:
+        """Makes one diagnosis of several pieces of evidence; see ``Diagnoser``."""
+        return inquiry.investigate(self.diagnoser, exhibits, question)
+
 
 @dataclass(frozen=True, slots=True)
 class Services:
@@ -53,6 +100,14 @@ class Services:
     def worked_case(self) -> Diagnosis:
         """The diagnosis of the case that must always come out right."""
         return self.diagnoser.diagnose(WORKED_CASE, form=Form.TEXT)
+
+    def worked_way(self) -> Case:
+        """The same case, told by the reply and by the entry of the receiving server."""
+        exhibits = (
+            Exhibit.of("reply.txt", WORKED_CASE, REPORT),
+            Exhibit.of("event-1035.txt", WORKED_EVENT, "exchange_event"),
+        )
+        return self.diagnoser.investigate(exhibits, Question())
 
     def self_test(self) -> None:
         """Diagnoses the worked case.
@@ -78,5 +133,5 @@ def build(
     if diagnoser:
         return Services(settings, diagnoser, store)
     classifier = classifier_in(settings.model_dir) if settings.model_dir else shipped_classifier()
-    wired = build_diagnoser(custom_rules=settings.rules_dir, classifier=classifier)
-    return Services(settings, wired, store, classifier.card)
+    wired = pipeline.build_diagnoser(custom_rules=settings.rules_dir, classifier=classifier)
+    return Services(settings, Core(wired), store, classifier.card)

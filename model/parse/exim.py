@@ -25,6 +25,7 @@ _QUEUED_AS = re.compile(r"\b(?:queued as |id=)([0-9A-Za-z-]{5,40})\b")
 _ATTEMPT = re.compile(r"(?:H=)?(\S{1,300} \[[0-9A-Fa-f.:]{2,45}\](?::\d{1,5})?):? (?=\S)")
 _TOO_MANY = re.compile(r"Connection from (\S{1,300}(?: \[[^\]]{1,60}\])?) refused: (too many connections.*)")
 _VERIFIED = re.compile(r"sender verify (?:fail|defer) for <([^>]{0,320})>: ")
+_NOT_TRIED = "retry time not reached"
 _GIVEN_UP = "retry timeout exceeded"
 _MAX_KEPT = 500
 
@@ -165,7 +166,7 @@ class _Reader:
         reply, reason = told.reply, None
         what = _handed_on(told) if what is What.SENT else what
         key = f"{line.key} {told.to}"
-        if what is What.DEFERRED:
+        if what is What.DEFERRED and not reply.startswith(_NOT_TRIED):
             self._reasons.put(key, reply[:_MAX_KEPT])
         elif what is What.FAILED and reply.endswith(_GIVEN_UP):
             reply, reason = self._reasons.pop(key) or reply, _GIVEN_UP

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
 
 import orjson
 from flask import request
 from marshmallow import ValidationError
 from werkzeug.exceptions import UnsupportedMediaType
 
+from model.exhibits import Exhibit
 from model.types import Form
-from service.web.requests import BatchSchema, ClassifySchema, FeedbackSchema, UploadSchema
-from service.web.submission import Feedback, Submission
+from service.evidence import parts_of
+from service.web.negotiation import PLAIN
+from service.web.requests import (
+    MAX_NAME_CHARS,
+    BatchSchema,
+    ClassifySchema,
+    DiagnoseSchema,
+    FeedbackSchema,
+    QuestionSchema,
+    UploadSchema,
+    inquiry_of,
+)
+from service.web.submission import Feedback, Inquiry, Submission
+
+Read = TypeVar("Read")
 
 FORMS: Mapping[str, Form] = {
     "message/rfc822": Form.MESSAGE,
@@ -40,10 +54,7 @@ def read_submission() -> Submission:
         JSONDecodeError: it claims to be JSON and is not.
     """
     _refuse_encoded()
-    reader = READERS.get(request.mimetype)
-    if reader is None:
-        raise UnsupportedMediaType(_refusal(request.mimetype))
-    return reader()
+    return _reader_in(READERS)()
 
 
 def read_batch(limit: int) -> list[Any]:
@@ -58,6 +69,26 @@ def read_batch(limit: int) -> list[Any]:
     if len(items) > limit:
         raise ValidationError({"items": [f"Holds {len(items)} items; {limit} are allowed."]})
     return items
+
+
+def read_inquiry(most_lines: int) -> Inquiry:
+    """The pieces of evidence in the body.
+
+    Args:
+        most_lines: how many lines one piece may have.
+
+    Raises:
+        UnsupportedMediaType: the body is neither JSON nor a form.
+        ValidationError: a field is missing or wrong, or a piece has too many lines.
+        JSONDecodeError: it claims to be JSON and is not.
+    """
+    _refuse_encoded()
+    inquiry = _reader_in(INQUIRY_READERS)()
+    for number, exhibit in enumerate(inquiry.exhibits):
+        if sum(part.count(b"\n") for part in exhibit.open()) > most_lines:
+            said = f"Holds more than {most_lines} lines; cut out the time around the mail."
+            raise ValidationError({"evidence": {str(number): {"content": [said]}}})
+    return inquiry
 
 
 def read_feedback() -> tuple[Feedback, str]:
@@ -105,6 +136,30 @@ READERS: Mapping[str, Callable[[], Submission]] = {
 }
 
 
+def _inquiry_json() -> Inquiry:
+    inquiry: Inquiry = DiagnoseSchema().load(_parsed_json())
+    return inquiry
+
+
+def _inquiry_upload() -> Inquiry:
+    files = [file for _, file in request.files.items(multi=True)]
+    exhibits = [Exhibit((file.filename or "")[:MAX_NAME_CHARS], parts_of(file.stream)) for file in files]
+    return inquiry_of(exhibits, QuestionSchema().load(request.form.to_dict()))
+
+
+INQUIRY_READERS: Mapping[str, Callable[[], Inquiry]] = {
+    "application/json": _inquiry_json,
+    "multipart/form-data": _inquiry_upload,
+}
+
+
+def _reader_in(readers: Mapping[str, Callable[[], Read]]) -> Callable[[], Read]:
+    reader = readers.get(request.mimetype)
+    if reader is None:
+        raise UnsupportedMediaType(_refusal(request.mimetype, readers))
+    return reader
+
+
 def _body() -> bytes:
     """The whole body.
 
@@ -135,6 +190,7 @@ def _refuse_encoded() -> None:
         raise UnsupportedMediaType("Send the body without Content-Encoding.")
 
 
-def _refusal(media_type: str) -> str:
-    hint = FORM_HINT if media_type == "application/x-www-form-urlencoded" else ""
-    return f"{media_type} is not read here; {', '.join(filter(None, READERS))} are.{hint}"
+def _refusal(media_type: str, readers: Iterable[str]) -> str:
+    hint = FORM_HINT if media_type == "application/x-www-form-urlencoded" and PLAIN in readers else ""
+    named = media_type or "A body without a type"
+    return f"{named} is not read here; {', '.join(filter(None, readers))} are.{hint}"

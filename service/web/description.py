@@ -17,6 +17,7 @@ from marshmallow import RAISE, Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 
 from service.answer import Answer, answer_of
+from service.case_answer import case_answer_of
 from service.version import VERSION
 from service.web.errors import MEDIA_TYPE, PROBLEM_TYPES, InvalidQuery, ProblemType
 from service.web.schemas import BatchAnswerSchema, BatchProblemSchema, ProblemSchema
@@ -27,7 +28,9 @@ View = TypeVar("View", bound=Callable[..., Any])
 ABOUT = """\
 A mail came back: why, where on the way it stopped, who can mend it, and what to do next.
 Hand in a non-delivery report, an SMTP reply or a pasted text; get kind, category, ranked causes with checks
-and fixes, confidence and evidence. Within `/v1` fields are only ever added."""
+and fixes, confidence and evidence. Hand in reports, logs, headers and events of one delivery together; get
+the way as well, with the place where it stopped and what to ask for next.
+Within `/v1` fields are only ever added."""
 
 REQUEST_ID_HEADER = {
     "X-Request-ID": {"description": "The caller's own, or a new one.", "schema": {"type": "string"}}
@@ -145,6 +148,7 @@ def describe(app: Flask, services: Services) -> Api:
     components.schema("BatchAnswer", schema=BatchAnswerSchema)
     components.schema("BatchProblem", schema=BatchProblemSchema)
     components.example("worked_case", {"value": answer_of(services.worked_case())})
+    components.example("worked_way", {"value": case_answer_of(services.worked_way())})
     for kind in PROBLEM_TYPES:
         components.example(kind.name, {"value": _example_of(kind)})
     return api

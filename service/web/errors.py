@@ -15,7 +15,16 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.routing import RequestRedirect
 
 from model.errors import EmptyEvidence, EvidenceError, TooLarge, UnknownName
-from service.errors import BadCorrection, KeyReused, NotReady, OutOfTime, StoreUnavailable
+from service.errors import (
+    BadCorrection,
+    JobRefused,
+    KeyReused,
+    NotReady,
+    OutOfTime,
+    StoreUnavailable,
+    UnreadableArchive,
+    UnreadablePiece,
+)
 from service.logs import places_of
 
 MEDIA_TYPE = "application/problem+json"
@@ -105,7 +114,8 @@ OUT_OF_TIME = ProblemType(
     "out-of-time",
     503,
     "The time ran out",
-    "Only in a batch: the item was not reached within `NDR_REQUEST_TIMEOUT_S`.",
+    "An item of a batch was not reached, or several pieces of evidence were not read, within "
+    "`NDR_REQUEST_TIMEOUT_S`.",
 )
 STORE_UNAVAILABLE = ProblemType(
     "store-unavailable",
@@ -144,6 +154,8 @@ BY_EXCEPTION: tuple[tuple[type[Exception], ProblemType], ...] = (
     (OutOfTime, OUT_OF_TIME),
     (BadCorrection, NOTHING_TO_LEARN),
     (KeyReused, KEY_REUSED),
+    (UnreadableArchive, UNREADABLE),
+    (JobRefused, UNREADABLE),
     (StoreUnavailable, STORE_UNAVAILABLE),
 )
 """The first row that fits decides; what fits none, and is no error of HTTP's own, is an internal error."""
@@ -174,6 +186,9 @@ def problem_of(error: Exception, *, at: tuple[str, ...] = ()) -> Problem:
     """
     if isinstance(error, HTTPException):
         return _http_problem(error)
+    if isinstance(error, UnreadablePiece):
+        place = (*at, "evidence", str(error.number), "content")
+        return {**problem_of(error.reason), "errors": [_located(str(error.reason), place)]}
     kind = next((kind for exception, kind in BY_EXCEPTION if isinstance(error, exception)), INTERNAL)
     if kind is INTERNAL:
         structlog.get_logger().error("unhandled", error=type(error).__name__, places=places_of(error))
@@ -215,7 +230,11 @@ def _errors(error: ValidationError, at: tuple[str, ...]) -> Iterator[dict[str, s
         if isinstance(error, InvalidQuery):
             yield {"detail": detail, "parameter": path[0] if path else ""}
         else:
-            yield {"detail": detail, "pointer": _pointer(path)}
+            yield _located(detail, path)
+
+
+def _located(detail: str, path: tuple[str, ...]) -> dict[str, str]:
+    return {"detail": detail, "pointer": _pointer(path)}
 
 
 def _leaves(messages: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:  # noqa: ANN401

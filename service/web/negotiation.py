@@ -10,6 +10,7 @@ from service.wiring import Services
 
 JSON = "application/json"
 PLAIN = "text/plain"
+SVG = "image/svg+xml"
 
 
 def services() -> Services:

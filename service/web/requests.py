@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import binascii
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 from webargs.fields import DelimitedList
 
+from model.exhibits import AUTO, TYPES, Exhibit
+from model.inquiry import MAX_EXHIBITS
 from model.languages import LANGUAGES
 from model.taxonomy import taxonomy
 from model.types import Form, Permanence
 from service.anonymise import MAX_NOTE_CHARS
+from service.evidence import cut
+from service.web.case_schemas import CaseSchema
 from service.web.negotiation import language_of
 from service.web.schemas import AnswerSchema, CallerId
-from service.web.submission import Feedback, Submission
+from service.web.submission import Feedback, Inquiry, Submission
 
 RESULT_ID = r"[0-9a-f]{32}\Z"
+MAX_NAME_CHARS = 200
+MAX_ID_CHARS = 998
+MAX_ADDRESS_CHARS = 320
+QUOTED_CHARS = 40
 
 
 class Language(fields.String):
@@ -93,15 +102,15 @@ def _evidence_in(given: dict[str, Any]) -> tuple[bytes, Form]:
     if "message" not in given:
         return given.get("text", "").encode(), Form.TEXT
     if given.get("encoding") == "base64":
-        return _decoded(given["message"]), Form.AUTO
+        return _decoded(given["message"], "message"), Form.AUTO
     return given["message"].encode(), Form.MESSAGE
 
 
-def _decoded(message: str) -> bytes:
+def _decoded(encoded: str, field: str) -> bytes:
     try:
-        return b64decode("".join(message.split()), validate=True)
+        return b64decode("".join(encoded.split()), validate=True)
     except (binascii.Error, ValueError):
-        raise ValidationError({"message": ["Not base64."]}) from None
+        raise ValidationError({field: ["Not base64."]}) from None
 
 
 class FeedbackSchema(EvidenceSchema):
@@ -157,6 +166,98 @@ class BatchSchema(Schema):
         required=True,
         validate=validate.Length(min=1),
         metadata={"description": "The items; answers keep their order."},
+    )
+
+
+def _is_type(value: str) -> None:
+    if value not in TYPES:
+        named = value if len(value) <= QUOTED_CHARS else f"{value[:QUOTED_CHARS]}…"
+        raise ValidationError(f"{named!r} is no type of evidence; allowed are {', '.join(TYPES)}.")
+
+
+class PieceSchema(Schema):
+    """One piece of evidence among several."""
+
+    type = fields.String(
+        load_default=AUTO,
+        validate=_is_type,
+        metadata={
+            "description": "What it is: `ndr`, a format of logs, headers or events, or `auto`.",
+            "enum": list(TYPES),
+        },
+    )
+    name = fields.String(
+        validate=validate.Length(min=1, max=MAX_NAME_CHARS),
+        metadata={"description": "Your own name for it, shown where it bears witness; else `#1`, `#2` …"},
+    )
+    content = fields.String(
+        required=True, validate=_is_not_blank, metadata={"description": "The evidence itself."}
+    )
+    encoding = fields.String(
+        validate=validate.OneOf(["plain", "base64"]), metadata={"description": "How `content` is written."}
+    )
+
+    @post_load
+    def _exhibit(self, given: dict[str, Any], **_: Any) -> Exhibit:
+        is_encoded = given.get("encoding") == "base64"
+        raw = _decoded(given["content"], "content") if is_encoded else given["content"].encode()
+        return Exhibit(given.get("name", ""), cut(raw), given["type"])
+
+
+class QuestionSchema(UploadSchema):
+    """What the caller knows beside the evidence."""
+
+    message_id = fields.String(
+        validate=validate.Length(max=MAX_ID_CHARS),
+        metadata={"description": "Message-ID of the mail in question, with or without angle brackets."},
+    )
+    recipient = fields.String(
+        validate=validate.Length(max=MAX_ADDRESS_CHARS), metadata={"description": "Whom it was for."}
+    )
+
+
+def inquiry_of(exhibits: Sequence[Exhibit], given: Mapping[str, Any]) -> Inquiry:
+    """Pieces, each under a name, with what the caller knows beside them.
+
+    Raises:
+        ValidationError: there are none, or too many.
+    """
+    if not 0 < len(exhibits) <= MAX_EXHIBITS:
+        raise ValidationError(
+            {"evidence": [f"1 to {MAX_EXHIBITS} pieces of evidence are allowed, not {len(exhibits)}."]}
+        )
+    named = [replace(each, name=each.name or f"#{number}") for number, each in enumerate(exhibits, start=1)]
+    return Inquiry(tuple(named), given.get("message_id"), given.get("recipient"), given.get("language"))
+
+
+class DiagnoseSchema(QuestionSchema):
+    """Several pieces of evidence on one delivery."""
+
+    evidence = fields.List(
+        fields.Nested(PieceSchema),
+        required=True,
+        metadata={
+            "description": "The pieces, in any order.",
+            "minItems": 1,
+            "maxItems": MAX_EXHIBITS,
+        },
+    )
+
+    @post_load
+    def _inquiry(self, given: dict[str, Any], **_: Any) -> Inquiry:
+        return inquiry_of(given["evidence"], given)
+
+
+class DiagnoseQuerySchema(Schema):
+    """What of the answer is wanted, and in which language."""
+
+    fields_ = DelimitedList(
+        fields.String(validate=validate.OneOf(sorted(CaseSchema().fields))),
+        data_key="fields",
+        metadata={"description": "Names of the fields to keep, separated by commas; none keeps all."},
+    )
+    language = Language(
+        metadata={"description": "Language of the answer: `en` or `zh`; before `Accept-Language`."}
     )
 
 

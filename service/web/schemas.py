@@ -4,45 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validate
+from marshmallow import Schema, ValidationError, fields
 
 from model.taxonomy import BY_CODE, taxonomy
 from model.types import Action, FixOwner, Kind, Permanence, Stage
 from service.feedback import Status
-
-
-def _text(about: str, *, none: bool = False, **more: Any) -> fields.String:  # marshmallow's own
-    return fields.String(required=True, allow_none=none, metadata={"description": about, **more})
-
-
-def _choice(about: str, values: Any) -> fields.String:  # noqa: ANN401  # an enumeration or a list of names
-    one_of = validate.OneOf([str(value) for value in values])
-    return fields.String(required=True, validate=one_of, metadata={"description": about})
-
-
-def _share(about: str) -> fields.Float:
-    limits = validate.Range(min=0, max=1)
-    return fields.Float(required=True, validate=limits, metadata={"description": about})
-
-
-def _number(about: str) -> fields.Integer:
-    return fields.Integer(required=True, allow_none=True, metadata={"description": about})
-
-
-def _seconds(about: str) -> fields.Float:
-    return fields.Float(required=True, allow_none=True, metadata={"description": about})
-
-
-def _texts(about: str) -> fields.List[Any]:
-    return fields.List(fields.String(), required=True, metadata={"description": about})
-
-
-def _list_of(schema: type[Schema], about: str) -> fields.List[Any]:
-    return fields.List(fields.Nested(schema), required=True, metadata={"description": about})
-
-
-def _one(schema: type[Schema], about: str) -> fields.Nested:
-    return fields.Nested(schema, required=True, metadata={"description": about})
+from service.web.shapes import (
+    choice_field,
+    list_field,
+    number_field,
+    object_field,
+    seconds_field,
+    share_field,
+    text_field,
+    texts_field,
+)
 
 
 class CallerId(fields.Raw):
@@ -57,49 +33,49 @@ class CallerId(fields.Raw):
 class CauseSchema(Schema):
     """A probable cause."""
 
-    id = _text("Name of the cause; never translated.")
-    title = _text("The cause in a few words.")
-    explanation = _text("Why this leads to the failure.")
-    likelihood = _share("How likely it is among the causes of this category.")
-    fix_owner = _choice("Who can mend it.", FixOwner)
-    evidence = _texts("What in the report speaks for it.")
-    checks = _texts("Commands or places that confirm it.")
-    fixes = _texts("What mends it.")
-    links = _texts("Where to read on.")
+    id = text_field("Name of the cause; never translated.")
+    title = text_field("The cause in a few words.")
+    explanation = text_field("Why this leads to the failure.")
+    likelihood = share_field("How likely it is among the causes of this category.")
+    fix_owner = choice_field("Who can mend it.", FixOwner)
+    evidence = texts_field("What in the report speaks for it.")
+    checks = texts_field("Commands or places that confirm it.")
+    fixes = texts_field("What mends it.")
+    links = texts_field("Where to read on.")
 
 
 class EvidenceSchema(Schema):
     """Why the category was given."""
 
-    source = _text("What spoke: a rule, the model, a header.")
-    rule_id = _text("The rule that fired.", none=True)
-    quote = _text("The words it fired on.")
-    start = _number("Where the quote starts in `text`.")
-    end = _number("Where the quote ends in `text`.")
-    weight = _share("How much it weighs.")
+    source = text_field("What spoke: a rule, the model, a header.")
+    rule_id = text_field("The rule that fired.", none=True)
+    quote = text_field("The words it fired on.")
+    start = number_field("Where the quote starts in `text`.")
+    end = number_field("Where the quote ends in `text`.")
+    weight = share_field("How much it weighs.")
 
 
 class ReplySchema(Schema):
     """One reply of a server."""
 
-    smtp = _number("Reply code, such as 454.")
-    enhanced = _text("Enhanced status code, such as 4.7.0.", none=True)
-    text = _text("The words.")
+    smtp = number_field("Reply code, such as 454.")
+    enhanced = text_field("Enhanced status code, such as 4.7.0.", none=True)
+    text = text_field("The words.")
 
 
 class CodesSchema(Schema):
     """The codes, innermost first; the chain runs from the outermost reply to the innermost."""
 
-    smtp = _number("Reply code of the innermost reply.")
-    enhanced = _text("Enhanced status code of the innermost reply.", none=True)
-    chain = _list_of(ReplySchema, "Nested replies, outermost first.")
+    smtp = number_field("Reply code of the innermost reply.")
+    enhanced = text_field("Enhanced status code of the innermost reply.", none=True)
+    chain = list_field(ReplySchema, "Nested replies, outermost first.")
 
 
 class CandidateSchema(Schema):
     """A category that may also be true."""
 
-    category = _choice("The category.", taxonomy().names)
-    confidence = _share("How sure that would be.")
+    category = choice_field("The category.", taxonomy().names)
+    confidence = share_field("How sure that would be.")
 
 
 class MappingsSchema(Schema):
@@ -114,77 +90,77 @@ class MappingsSchema(Schema):
 class FindingsSchema(Schema):
     """What is said of one recipient."""
 
-    category = _choice("Why the mail was not delivered.", taxonomy().names)
-    confidence = _share("How sure the category is.")
-    permanence = _choice("Whether the same mail would pass later, unchanged.", Permanence)
-    action = _choice("What to do next.", Action)
-    retry_after_s = _number("Seconds to wait, when the server said so.")
-    fix_owner = _choice("Who can mend it.", FixOwner)
-    stage = _choice("Where on the way it stopped.", Stage)
-    title = _text("The category in words.")
-    summary = _text("What happened, in one or two sentences.")
-    causes = _list_of(CauseSchema, "Probable causes, likeliest first.")
-    evidence = _list_of(EvidenceSchema, "Why this category was given, strongest first.")
-    text = _text("The diagnostic text that offsets count in.")
-    codes = _one(CodesSchema, "The codes in the text; a code that is not there is null.")
-    provider = _text("The mail provider or program whose words these are.", none=True)
-    remote_mta = _text("The server that refused.", none=True)
-    block_lists = _texts("Block lists named in the text.")
-    links = _texts("Help pages named in the text.")
-    alternatives = _list_of(CandidateSchema, "Categories that may also be true.")
-    mappings = _one(MappingsSchema, "Names in other taxonomies.")
-    decided_by = _text("What decided: `rule`, `model`, `kind` or `none`.")
+    category = choice_field("Why the mail was not delivered.", taxonomy().names)
+    confidence = share_field("How sure the category is.")
+    permanence = choice_field("Whether the same mail would pass later, unchanged.", Permanence)
+    action = choice_field("What to do next.", Action)
+    retry_after_s = number_field("Seconds to wait, when the server said so.")
+    fix_owner = choice_field("Who can mend it.", FixOwner)
+    stage = choice_field("Where on the way it stopped.", Stage)
+    title = text_field("The category in words.")
+    summary = text_field("What happened, in one or two sentences.")
+    causes = list_field(CauseSchema, "Probable causes, likeliest first.")
+    evidence = list_field(EvidenceSchema, "Why this category was given, strongest first.")
+    text = text_field("The diagnostic text that offsets count in.")
+    codes = object_field(CodesSchema, "The codes in the text; a code that is not there is null.")
+    provider = text_field("The mail provider or program whose words these are.", none=True)
+    remote_mta = text_field("The server that refused.", none=True)
+    block_lists = texts_field("Block lists named in the text.")
+    links = texts_field("Help pages named in the text.")
+    alternatives = list_field(CandidateSchema, "Categories that may also be true.")
+    mappings = object_field(MappingsSchema, "Names in other taxonomies.")
+    decided_by = text_field("What decided: `rule` (or what the message is), `model`, `both` or `none`.")
 
 
 class RecipientSchema(FindingsSchema):
     """The findings for one recipient."""
 
-    address = _text("The final recipient.", none=True)
-    original_address = _text("The recipient as the sender wrote it.", none=True)
+    address = text_field("The final recipient.", none=True)
+    original_address = text_field("The recipient as the sender wrote it.", none=True)
 
 
 class HopSchema(Schema):
     """One step of the way."""
 
-    by = _text("The server that took the mail.", none=True)
+    by = text_field("The server that took the mail.", none=True)
     from_ = fields.String(
         required=True, allow_none=True, data_key="from", metadata={"description": "Who handed it over."}
     )
-    protocol = _text("How.", none=True)
-    at = _text("When, as ISO 8601.", none=True)
-    delay_s = _seconds("Seconds since the hop before.")
+    protocol = text_field("How.", none=True)
+    at = text_field("When, as ISO 8601.", none=True)
+    delay_s = seconds_field("Seconds since the hop before.")
 
 
 class RouteSchema(Schema):
     """The way of the mail so far."""
 
-    hops = _list_of(HopSchema, "Oldest first.")
-    max_delay_s = _seconds("The longest wait between two hops.")
-    clock_skew_s = _seconds("Seconds by which two clocks disagree, when a hop seems to go back in time.")
+    hops = list_field(HopSchema, "Oldest first.")
+    max_delay_s = seconds_field("The longest wait between two hops.")
+    clock_skew_s = seconds_field("Seconds by which two clocks disagree, when a hop seems to go back in time.")
 
 
 class AnswerSchema(FindingsSchema):
     """The diagnosis: the most severe recipient speaks for the message."""
 
-    id = _text("Digest of what was handed in and of what judged it.")
-    kind = _choice("What the message is.", Kind)
-    recipients = _list_of(RecipientSchema, "One entry for each recipient.")
-    reporting_mta = _text("The server that wrote the report.", none=True)
-    original_message_id = _text("Message-ID of the mail that failed.", none=True)
-    route = _one(RouteSchema, "The way of the mail so far.")
-    language = _text("Language of titles, summaries, causes, checks and fixes.")
+    id = text_field("Digest of what was handed in and of what judged it.")
+    kind = choice_field("What the message is.", Kind)
+    recipients = list_field(RecipientSchema, "One entry for each recipient.")
+    reporting_mta = text_field("The server that wrote the report.", none=True)
+    original_message_id = text_field("Message-ID of the mail that failed.", none=True)
+    route = object_field(RouteSchema, "The way of the mail so far.")
+    language = text_field("Language of titles, summaries, causes, checks and fixes.")
     taxonomy_version = fields.Integer(
         required=True, metadata={"description": "Version of the list of categories."}
     )
-    rules_version = _text("Digest of the rules.")
-    model_version = _text("The learned half; null when there is none.", none=True)
-    warnings = _texts("What was odd about the evidence.")
+    rules_version = text_field("Digest of the rules.")
+    model_version = text_field("The learned half; null when there is none.", none=True)
+    warnings = texts_field("What was odd about the evidence.")
 
 
 class ProblemErrorSchema(Schema):
     """One thing that is wrong with a request."""
 
-    detail = _text("What is wrong, and what is allowed.")
+    detail = text_field("What is wrong, and what is allowed.")
     pointer = fields.String(
         metadata={"description": "Where in the JSON body, as a JSON pointer in a URI fragment."}
     )
@@ -194,10 +170,12 @@ class ProblemErrorSchema(Schema):
 class ProblemSchema(Schema):
     """An error, as RFC 9457 has it."""
 
-    type = _text("Stable name of the kind of problem; docs/errors.md lists them.", format="uri-reference")
-    title = _text("The kind of problem in words.")
+    type = text_field(
+        "Stable name of the kind of problem; docs/errors.md lists them.", format="uri-reference"
+    )
+    title = text_field("The kind of problem in words.")
     status = fields.Integer(required=True, metadata={"description": "The HTTP status code."})
-    detail = _text("What is wrong this time.")
+    detail = text_field("What is wrong this time.")
     request_id = fields.String(metadata={"description": "The X-Request-ID; it stands in the log as well."})
     errors = fields.List(
         fields.Nested(ProblemErrorSchema), metadata={"description": "Each field that is wrong."}
@@ -212,7 +190,7 @@ class BatchAnswerSchema(AnswerSchema):
         allow_none=True,
         metadata={"description": "Your own name for the item.", "type": ["string", "integer"]},
     )
-    result_id = _text("Digest of what was handed in and of what judged it.")
+    result_id = text_field("Digest of what was handed in and of what judged it.")
 
 
 class BatchProblemSchema(ProblemSchema):
@@ -245,64 +223,64 @@ class BatchAnswersSchema(Schema):
 class CategorySchema(Schema):
     """One category of the dictionary."""
 
-    id = _text("Name of the category; never translated.")
-    title = _text("The category in the language asked for.")
+    id = text_field("Name of the category; never translated.")
+    title = text_field("The category in the language asked for.")
     titles = fields.Dict(
         keys=fields.String(),
         values=fields.String(),
         required=True,
         metadata={"description": "Title by language."},
     )
-    permanence = _choice("What is normal; `by_code`: the first digit decides.", [*Permanence, BY_CODE])
-    action = _choice("What to do next, normally.", Action)
-    fix_owner = _choice("Who can mend it, normally.", FixOwner)
-    stage = _choice("Where it normally stops.", Stage)
-    mappings = _one(MappingsSchema, "Names in other taxonomies.")
+    permanence = choice_field("What is normal; `by_code`: the first digit decides.", [*Permanence, BY_CODE])
+    action = choice_field("What to do next, normally.", Action)
+    fix_owner = choice_field("Who can mend it, normally.", FixOwner)
+    stage = choice_field("Where it normally stops.", Stage)
+    mappings = object_field(MappingsSchema, "Names in other taxonomies.")
 
 
 class CategoriesSchema(Schema):
     """All categories."""
 
     taxonomy_version = fields.Integer(required=True, metadata={"description": "Version of this list."})
-    language = _text("Language of the titles.")
-    categories = _list_of(CategorySchema, "Every category, in the order of the taxonomy.")
+    language = text_field("Language of the titles.")
+    categories = list_field(CategorySchema, "Every category, in the order of the taxonomy.")
 
 
 class MeaningSchema(Schema):
     """One meaning of a code."""
 
-    code = _text("The code this meaning belongs to.")
-    by = _text("Who gives it this meaning: the standard or a vendor.")
-    provider = _text("The provider or program, when it is one that answers name.", none=True)
-    category = _text("The category this meaning leads to.", none=True)
-    text = _text("The meaning in words.")
-    source = _text("Where that is written down.")
+    code = text_field("The code this meaning belongs to.")
+    by = text_field("Who gives it this meaning: the standard or a vendor.")
+    provider = text_field("The provider or program, when it is one that answers name.", none=True)
+    category = text_field("The category this meaning leads to.", none=True)
+    text = text_field("The meaning in words.")
+    source = text_field("Where that is written down.")
 
 
 class CodeSchema(Schema):
     """What a code means, at each who uses it."""
 
-    code = _text("The code as it was understood.")
+    code = text_field("The code as it was understood.")
     known = fields.Boolean(required=True, metadata={"description": "Whether anybody here knows it."})
-    meanings = _list_of(MeaningSchema, "Its meanings; the standard's first.")
-    search_link = _text("A web search for it.")
+    meanings = list_field(MeaningSchema, "Its meanings; the standard's first.")
+    search_link = text_field("A web search for it.")
 
 
 class KnownCauseSchema(CauseSchema):
     """A cause of the dictionary, with the category it belongs to."""
 
-    category = _choice("The category it explains.", taxonomy().names)
+    category = choice_field("The category it explains.", taxonomy().names)
 
 
 class ModelSchema(Schema):
     """What gives the answers."""
 
-    service_version = _text("Version of the service.")
+    service_version = text_field("Version of the service.")
     taxonomy_version = fields.Integer(
         required=True, metadata={"description": "Version of the list of categories."}
     )
-    rules_version = _text("Digest of the rules.")
-    model_version = _text("The learned half; null when there is none.", none=True)
+    rules_version = text_field("Digest of the rules.")
+    model_version = text_field("The learned half; null when there is none.", none=True)
     model_card = fields.Dict(
         keys=fields.String(),
         required=True,
@@ -315,22 +293,24 @@ class ModelSchema(Schema):
     custom_rules = fields.Boolean(
         required=True, metadata={"description": "Whether rules of your own are loaded."}
     )
-    languages = _texts("Languages that answers are given in.")
+    languages = texts_field("Languages that answers are given in.")
 
 
 class CorrectionSchema(Schema):
     """A correction as it is kept."""
 
-    id = _text("Name of the correction; the same correction has the same.")
-    status = _choice("What a reviewer said of it; accepted ones are learned from.", Status)
-    canonical = _text("What is kept of the evidence: the words of the reply, with placeholders for names.")
-    correct_category = _choice("The category that is right.", taxonomy().names)
+    id = text_field("Name of the correction; the same correction has the same.")
+    status = choice_field("What a reviewer said of it; accepted ones are learned from.", Status)
+    canonical = text_field(
+        "What is kept of the evidence: the words of the reply, with placeholders for names."
+    )
+    correct_category = choice_field("The category that is right.", taxonomy().names)
     count = fields.Integer(required=True, metadata={"description": "How often it was handed in."})
-    created_at = _text("When it first came, as ISO 8601.", format="date-time")
+    created_at = text_field("When it first came, as ISO 8601.", format="date-time")
 
 
 class HealthSchema(Schema):
     """A sign of life."""
 
-    status = _text("`ok` or `ready`.")
-    version = _text("Version of the service.")
+    status = text_field("`ok` or `ready`.")
+    version = text_field("Version of the service.")

@@ -13,7 +13,7 @@ from service.cli import ndr
 from service.feedback_store import SqliteStore
 from service.settings import Settings
 from service.web.app import create_app
-from service.wiring import Services, build
+from service.wiring import Core, Services, build
 from training.feedback import accepted_corrections, kept_templates, retrain
 from training.sources import split
 from training.templates import shipped_templates
@@ -114,7 +114,7 @@ def unwritable(tmp_path: Path) -> Path:
 
 def test_a_folder_that_cannot_be_written_harms_only_corrections(unwritable: Path) -> None:
     client = create_app(
-        Services(Settings(), build_diagnoser(with_model=False), SqliteStore(unwritable))
+        Services(Settings(), Core(build_diagnoser(with_model=False)), SqliteStore(unwritable))
     ).test_client()
     refused = client.post("/v1/feedback", json={"text": ODD, "correct_category": CORRECT})
 

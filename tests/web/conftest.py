@@ -1,7 +1,7 @@
 """A web application around a diagnoser that knows four words."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from io import StringIO
 from typing import Any
@@ -11,6 +11,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from model.errors import EmptyEvidence, EvidenceError, TooLarge
+from model.events import Role
+from model.exhibits import Exhibit
+from model.inquiry import Case, Question, Reading
+from model.path import PLACES, PathHop
+from model.sides import Sides
 from model.types import (
     Action,
     Advice,
@@ -44,6 +49,7 @@ class FakeDiagnoser:
     model_version: str | None = None
     category: str = "internal_auth_failed"
     seen: list[tuple[bytes, Form, str]] = field(default_factory=list)
+    asked: list[Question] = field(default_factory=list)
 
     def diagnose(self, raw: bytes, *, form: Form = Form.AUTO, language: str = "en") -> Diagnosis:
         self.seen.append((raw, form, language))
@@ -54,6 +60,19 @@ class FakeDiagnoser:
             raise EmptyEvidence("there is nothing in it")
         diagnosis = replace(worked_diagnosis(self.category), language=language)
         return without_words(diagnosis) if b"say-nothing" in raw else diagnosis
+
+    def investigate(self, exhibits: Sequence[Exhibit], question: Question) -> Case:
+        self.asked.append(question)
+        diagnoses = [self.diagnose(exhibit.raw(1 << 20), language=question.language) for exhibit in exhibits]
+        return Case(
+            diagnosis=diagnoses[0],
+            path=tuple(map(PathHop, PLACES)),
+            sightings=(),
+            faults=(),
+            readings=tuple(Reading(exhibit.name, exhibit.type, Role.REPORT) for exhibit in exhibits),
+            steps=(),
+            sides=Sides(frozenset(), frozenset(), question.own),
+        )
 
 
 FAILURES = {
