@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from operator import attrgetter
 from typing import Any
@@ -109,8 +109,8 @@ class RuleBook:
 
     @cached_property
     def version(self) -> str:
-        """A digest of all rules: it changes when any of them does."""
-        return hashlib.sha256(repr(self.rules).encode()).hexdigest()[:12]
+        """A digest of all rules: it changes when any of them does, and is the same in every process."""
+        return hashlib.sha256("\n".join(map(_written, self.rules)).encode()).hexdigest()[:12]
 
     def _text_matches(self, unwrapped: Unwrapped, parties: frozenset[str], codes: _Codes) -> Iterator[Match]:
         for index in self._engine.hits(unwrapped.text):
@@ -142,6 +142,13 @@ class RuleBook:
     @cached_property
     def _engine(self) -> PatternSet:
         return compiled_set(rule.text or "" for rule in self._texts)
+
+
+def _written(rule: Rule) -> str:
+    """A rule as text; sets, which have no order of their own, are sorted."""
+    when = rule.when
+    ordered = (sorted(when.provider), when.smtp, when.enhanced, sorted(when.command))
+    return repr((ordered, replace(rule, when=When())))
 
 
 _Codes = tuple[tuple[float, str, str], ...]

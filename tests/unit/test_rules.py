@@ -1,10 +1,15 @@
 """Rule files are refused with a reason, and the rules in them fire where and as strongly as they say."""
 
+import os
+import subprocess
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from model.errors import DataError, RuleError
+from model.pipeline import build_diagnoser
 from model.reply import unwrap
 from model.rule_files import MAX_PATTERN_CHARS, load_rules, shipped_rules
 from model.rules import (
@@ -336,3 +341,18 @@ def test_the_version_changes_with_any_rule() -> None:
 
 def test_the_shipped_rules_are_read() -> None:
     assert len(shipped_rules()) > 1000
+
+
+@pytest.mark.parametrize("seed", ["1", "2"])
+def test_every_process_gives_the_rules_the_same_version(seed: str) -> None:
+    """Workers must agree, whatever the order of their sets."""
+    told = subprocess.run(  # the same rules in another process
+        [sys.executable, "-c", "from model.pipeline import build_diagnoser as b; print(b().rules_version)"],
+        env={**os.environ, "PYTHONHASHSEED": seed},
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
+    )
+
+    assert build_diagnoser().rules_version == told.stdout.strip()
