@@ -43,6 +43,7 @@ fuzz: .venv/dev  ## Send COUNT mutated bounces; none may be answered by a 5xx.
 docs: .venv/dev  ## Write the pages that are made from code.
 	$(BIN)/python -m service.settings > docs/settings.md
 	$(BIN)/python -m training.datacard > training/data/README.md
+	$(BIN)/python -m service.triage.rows > docs/triage-columns.md
 
 train: .venv/dev  ## Train the shipped classifier anew.
 	$(BIN)/ndr-train train

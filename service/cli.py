@@ -30,6 +30,7 @@ from service.errors import (
 from service.feedback_cli import feedback
 from service.settings import Settings, unknown_names
 from service.text_answer import explanation_of, text_of
+from service.triage_cli import triage
 from service.version import VERSION
 from service.wiring import build
 
@@ -137,6 +138,7 @@ def explain(code: str, *, as_json: bool, lang: str | None) -> None:
 
 ndr.add_command(diagnose)
 ndr.add_command(feedback)
+ndr.add_command(triage)
 
 
 @ndr.group()

@@ -1,0 +1,1 @@
+"""Archives of bounces: reading, running, results, report; no Flask here."""

@@ -1,0 +1,160 @@
+"""Says what an archive is, and cuts archives into chunks that workers read by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import replace
+
+from service.errors import UnreadableArchive
+from service.triage import addresses
+from service.triage.addresses import SCHEMES, shown
+from service.triage.formats import CLAIMS, UNPACKED_ONLY, format_of, maildir
+from service.triage.formats.records import WHOLE, Part
+from service.triage.guards import EMPTY, HEAD_BYTES, NESTED, Limits, is_packed
+from service.triage.nouns import Chunk, Kind, Packing
+from service.triage.packing import Source, packing_of
+
+CHUNK_BYTES = 8 << 20
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_UNKNOWN = (
+    "no archive that is read here: no mbox, zip, tar, NDJSON of messages or replies, Outlook data file, log "
+    "of a mail server, and no table with a column of SMTP replies; one message alone goes to classify"
+)
+
+
+def recognise(
+    address: str, *, schemes: frozenset[str] = SCHEMES, limits: Limits | None = None
+) -> tuple[Kind, Packing]:
+    """What an archive is and how it is compressed, by its content.
+
+    Args:
+        address: a path or an fsspec address.
+        schemes: of addresses that are allowed.
+        limits: what it may hold.
+
+    Raises:
+        OSError: it is not there, or cannot be reached.
+        UnreadableArchive: it is empty, damaged, none that is read here, or its scheme is not allowed.
+    """
+    return _recognised(Source(address, limits=limits or Limits(), schemes=schemes))
+
+
+def plan(
+    archives: Iterable[str],
+    *,
+    kind: Kind = Kind.AUTO,
+    chunk_bytes: int = CHUNK_BYTES,
+    schemes: frozenset[str] = SCHEMES,
+    limits: Limits | None = None,
+    column: str | None = None,
+) -> Iterator[Chunk]:
+    """The chunks of some archives, numbered on; together they hold every item once.
+
+    The same archives give the same chunks. One that cannot be read as a whole is a chunk too: reading it
+    gives an item that says why.
+
+    Args:
+        archives: paths or fsspec addresses.
+        kind: what they are; ``auto`` looks.
+        chunk_bytes: about how large a chunk is; what is compressed, a tar, a log and an Outlook data file are
+            one chunk.
+        schemes: of addresses that are allowed.
+        limits: what an archive may hold.
+        column: the column of replies in tables, by name or by number from 1.
+
+    Raises:
+        OSError: one is not there, or cannot be reached.
+    """
+    number = 0
+    for address in archives:
+        source = Source(address, limits=limits or Limits(), schemes=schemes, column=column)
+        for chunk in _chunks(source, kind, chunk_bytes, number):
+            yield chunk
+            number = chunk.number + 1
+
+
+def parts_of(source: Source, kind: Kind, chunk_bytes: int) -> Iterator[Part]:
+    """The parts of an archive; one without members where it has none, or is refused from some place on."""
+    form = format_of(kind)
+    is_bare = form.has_members
+    try:
+        for part in form.parts(source, chunk_bytes):
+            is_bare = False
+            yield part
+    except UnreadableArchive:
+        is_bare = True
+    if is_bare:
+        yield WHOLE
+
+
+def source_of(source: Source, kind: Kind) -> tuple[Kind, Source]:
+    """The kind of an archive, and the archive with its packing; a kind that is named is believed.
+
+    Raises:
+        OSError: it is not there, or cannot be reached.
+        UnreadableArchive: it is none that is read here.
+    """
+    if kind is Kind.AUTO:
+        kind, packing = _recognised(source)
+    else:
+        packing = Packing.NONE if source.stat().is_folder else packing_of(_stored_head(source))
+    _check_packing(kind, packing)
+    return kind, replace(source, packing=packing)
+
+
+def _chunks(source: Source, kind: Kind, chunk_bytes: int, number: int) -> Iterator[Chunk]:
+    try:
+        kind, source = source_of(source, kind)
+    except UnreadableArchive:
+        yield Chunk(number, source.address, Kind.AUTO)
+        return
+    for count, part in enumerate(parts_of(source, kind, chunk_bytes), number):
+        yield Chunk(
+            count,
+            source.address,
+            kind,
+            source.packing,
+            start=part.start,
+            end=part.end,
+            members=part.members,
+            first=part.first,
+        )
+
+
+def _recognised(source: Source) -> tuple[Kind, Packing]:
+    name = shown(source.address)
+    try:
+        if source.stat().is_folder:
+            below = addresses.folders(source.address, schemes=source.schemes)
+            return (Kind.MAILDIR if maildir.claims(below) else Kind.FOLDER), Packing.NONE
+        packing = packing_of(_stored_head(source))
+        return _kind_of(replace(source, packing=packing).head(), packing), packing
+    except UnreadableArchive as refusal:
+        raise UnreadableArchive(refusal.reason, name) from refusal
+
+
+def _kind_of(head: bytes, packing: Packing) -> Kind:
+    if not head.strip(b"\xef\xbb\xbf\0 \t\r\n"):
+        raise UnreadableArchive(EMPTY)
+    kind = next((kind for kind, claims in CLAIMS if claims(head)), None)
+    if kind is not None:
+        _check_packing(kind, packing)
+        return kind
+    if is_packed(head):
+        raise UnreadableArchive(
+            NESTED if packing is not Packing.NONE else "archives of this kind are not read"
+        )
+    if head.startswith(_UTF_16):
+        raise UnreadableArchive("a text in UTF-16 that is no log; save it in UTF-8")
+    raise UnreadableArchive(_UNKNOWN)
+
+
+def _check_packing(kind: Kind, packing: Packing) -> None:
+    if packing is not Packing.NONE and kind in UNPACKED_ONLY:
+        raise UnreadableArchive(NESTED)
+
+
+def _stored_head(source: Source) -> bytes:
+    with closing(source.open()) as stream:
+        return stream.read(HEAD_BYTES)

@@ -1,0 +1,162 @@
+"""Does the work on one chunk in whatever process it is called: reads, diagnoses and stores its rows."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from threading import Thread, current_thread, main_thread
+
+from model.types import Form
+from service.settings import Settings
+from service.triage import parts, reading, rows
+from service.triage.addresses import SCHEMES
+from service.triage.guards import Limits
+from service.triage.nouns import Chunk, Done, Item, Kind, Row, Work
+from service.triage.planning import CHUNK_BYTES
+from service.wiring import Diagnoser, build
+
+WATCH_S = 1.0
+"""How often a worker looks whether the process that started it is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What decides which rows an archive gives.
+
+    Args:
+        kind: what the archives are; ``auto`` looks.
+        column: the column of replies in tables, by name or by number from 1.
+        rules_dir: a folder of the user's own rules.
+        model_dir: a folder with a classifier in place of the shipped one.
+        chunk_bytes: about how large a chunk is.
+        schemes: of addresses that are allowed.
+        limits: what an archive may hold.
+    """
+
+    kind: Kind = Kind.AUTO
+    column: str | None = None
+    rules_dir: Path | None = None
+    model_dir: Path | None = None
+    chunk_bytes: int = CHUNK_BYTES
+    schemes: frozenset[str] = SCHEMES
+    limits: Limits = field(default_factory=Limits)
+
+    def diagnoser(self) -> Diagnoser:
+        """The diagnoser with these rules, one for each process.
+
+        Raises:
+            RuleError: one of the user's own rules is wrong.
+            DataError: the classifier is damaged.
+        """
+        return _diagnoser(self.rules_dir, self.model_dir)
+
+
+@dataclass(slots=True)
+class _Count:
+    items: int = 0
+    errors: int = 0
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkWork:
+    """The work on a chunk; it can be pickled, and be done again.
+
+    Args:
+        folder: of the job; every process must see it under this name.
+        options: what decides on the rows.
+        names: what the archives are called in rows, by address.
+    """
+
+    folder: Path
+    options: Options
+    names: Mapping[str, str]
+
+    def __call__(self, chunk: Chunk) -> Done:
+        """Reads, diagnoses and stores one chunk; an item that fails is a row with its error.
+
+        Raises:
+            OSError: the archive cannot be reached, or the part file not written; to try again may help.
+        """
+        began, count = time.perf_counter(), _Count()
+        written = parts.write(self.folder, chunk.number, self._rows(chunk, count))
+        done = Done(
+            chunk=chunk.number,
+            part=str(parts.part_of(self.folder, chunk.number)),
+            items=count.items,
+            rows=written,
+            errors=count.errors,
+            size=count.size if chunk.end is None else chunk.end - chunk.start,
+            seconds=round(time.perf_counter() - began, 3),
+        )
+        parts.finish(self.folder, done)
+        return done
+
+    def _rows(self, chunk: Chunk, count: _Count) -> Iterator[Row]:
+        options, archive = self.options, self.names[chunk.address]
+        items = reading.items(chunk, schemes=options.schemes, limits=options.limits, column=options.column)
+        diagnoser = options.diagnoser()
+        for item in items:
+            found = rows_of(diagnoser, archive, item)
+            count.items += 1
+            count.errors += found[0].error is not None
+            count.size += len(item.raw)
+            yield from found
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """Work in a process that ends when the one that started it was killed.
+
+    Args:
+        work: what to do.
+        runner: the id of the process that started this one.
+    """
+
+    work: Work
+    runner: int
+
+    def __call__(self, chunk: Chunk) -> Done:
+        """Does the work on a chunk."""
+        _end_with(self.runner)
+        return self.work(chunk)
+
+
+@cache
+def _end_with(runner: int) -> None:
+    """Watches, from now on, whether this process became an orphan; Ctrl-C is for the one that started it."""
+    Thread(target=_watch, args=(runner,), name="orphan-watch", daemon=True).start()
+    if current_thread() is main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _watch(runner: int) -> None:
+    while os.getppid() == runner:
+        time.sleep(WATCH_S)
+    os._exit(os.EX_UNAVAILABLE)
+
+
+def rows_of(diagnoser: Diagnoser, archive: str, item: Item) -> tuple[Row, ...]:
+    """The rows of an item; whatever goes wrong is a row that names the kind of error, and no text.
+
+    Args:
+        diagnoser: says what it means.
+        archive: its name.
+        item: what was read.
+    """
+    if item.error is not None:
+        return (rows.failed(archive, item.id, item.error),)
+    try:
+        return rows.rows_of(archive, item.id, diagnoser.diagnose(item.raw, form=Form(item.form)))
+    except Exception as error:  # noqa: BLE001  # one item in a million must not stop the rest
+        return (rows.failed(archive, item.id, type(error).__name__),)
+
+
+@cache
+def _diagnoser(rules_dir: Path | None, model_dir: Path | None) -> Diagnoser:
+    return build(Settings(rules_dir=rules_dir, model_dir=model_dir)).diagnoser
