@@ -6,17 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from model.events import Event, Role, What
-from model.joining import FAILING
+from model.events import FINAL, STOPPING, Event, Role, What
 from model.path import Sighting, by_time
 from model.pipeline import Diagnoser
 from model.taxonomy import UNKNOWN, taxonomy
 from model.types import Diagnosis, Failure, Kind, RecipientDiagnosis, Report
 
 MAX_JUDGED = 40
-FINAL = FAILING - {What.DEFERRED, What.HELD}
-"""What ends the way of a message."""
-
 _UNTOLD = (UNKNOWN, "delivery_delayed", "message_expired")
 
 
@@ -44,14 +40,14 @@ def reported(diagnoses: Iterable[Diagnosis], sightings: Sequence[Sighting]) -> I
 
 def heard(sightings: Sequence[Sighting], diagnoser: Diagnoser, language: str) -> Iterator[Judged]:
     """What stopped or delayed the message, the last first, each with what it means."""
-    stopping = [each for each in sightings if each.event.what in FAILING and each.role is not Role.REPORT]
+    stopping = [each for each in sightings if each.event.what in STOPPING and each.role is not Role.REPORT]
     for sighting in islice(reversed(stopping), MAX_JUDGED):
         yield Judged(sighting, judged_event(diagnoser, sighting.event, language))
 
 
 def heard_of_faults(faults: Sequence[Sighting], diagnoser: Diagnoser, language: str) -> Iterator[Judged]:
     """Trouble whose meaning is sure, and queues that wait."""
-    telling = [each for each in faults if each.event.detail.get("category") or each.event.what in FAILING]
+    telling = [each for each in faults if each.event.detail.get("category") or each.event.what in STOPPING]
     for sighting in islice(reversed(by_time(telling)), MAX_JUDGED):
         yield Judged(sighting, judged_event(diagnoser, sighting.event, language))
 

@@ -27,6 +27,16 @@ class What(StrEnum):
     FAULT = "fault"  # trouble of a server, or of a session, that names no message
 
 
+STOPPED_HERE = frozenset({What.REJECTED, What.QUARANTINED, What.DISCARDED, What.HELD})
+"""What happens to a message at the server that tells of it."""
+
+STOPPING = STOPPED_HERE | {What.FAILED, What.DEFERRED}
+"""What keeps a message from going on."""
+
+FINAL = STOPPING - {What.DEFERRED, What.HELD}
+"""What ends the way of a message."""
+
+
 class Role(StrEnum):
     """What kind of witness wrote a piece of evidence."""
 

@@ -6,15 +6,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cache
-from typing import Any
 
-from model.events import Event, LogFormat, Role, What
+from model.events import STOPPING, Event, LogFormat, Role, What
 from model.exhibits import Exhibit, events_of, format_of, role_of
-from model.joining import FAILING, Keys, names_nothing, subject_of
-from model.path import Sighting
+from model.joining import Keys, names_nothing, subject_of
+from model.path import Sighting, path_facts
 from model.pipeline import MAX_RAW_BYTES, Diagnoser
-from model.resources import data_file, read_toml
 from model.sides import domains_of
 from model.stamps import with_year
 from model.types import Diagnosis, Kind
@@ -182,7 +179,7 @@ def _extent(keys: Keys) -> int:
 
 def _take_log(file: Gathered, exhibit: Exhibit, form: LogFormat) -> None:
     """The events of the message, trouble that may concern it, and failures of others for want of it."""
-    needles = file.keys.needles if file.keys.are_known else _failing_words()
+    needles = file.keys.needles if file.keys.are_known else path_facts()["failing"]["words"]
     lines = events = used = 0
     for event in events_of(exhibit, form, needles=needles):
         lines += 1
@@ -224,7 +221,7 @@ def _set_aside(file: Gathered, sighting: Sighting) -> None:
     """Another message may turn out to be the one that is meant."""
     if sighting.role is Role.PROVIDER:
         file.provided = file.provided or sighting.event
-    if sighting.event.what in FAILING:
+    if sighting.event.what in STOPPING:
         file.failing.append(sighting)
         del file.failing[:-MAX_FAILING]
 
@@ -234,9 +231,3 @@ def _count(mails: Counter[str], event: Event) -> None:
     ends = domains_of([event.sender]), domains_of(event.recipients)
     if all(ends) and mails.total() < MAX_COUNTED:
         mails.update(ends[0] | ends[1])
-
-
-@cache
-def _failing_words() -> tuple[str, ...]:
-    facts: dict[str, Any] = read_toml(data_file("path.toml"))
-    return tuple(facts["failing"]["words"])

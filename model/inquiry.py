@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from model.causes import fitting, raised_causes, ranked_by_evidence
-from model.deciding import FINAL, Judged, categories, decisive, heard, heard_of_faults, reported
+from model.deciding import Judged, categories, decisive, heard, heard_of_faults, reported
 from model.errors import EvidenceError
-from model.events import Role, What
+from model.events import FINAL, STOPPING, Role, What
 from model.exhibits import Exhibit
 from model.gathering import Gathered, gather
 from model.gathering import Reading as Reading
-from model.joining import FAILING, Keys, related, with_hosts
+from model.joining import Keys, related, with_hosts
 from model.next_steps import Heard, Step, next_steps
 from model.path import (
     Outcome,
@@ -225,7 +225,7 @@ def _kind(file: Gathered, sightings: Sequence[Sighting], faults: Sequence[Sighti
     kinds = [diagnosis.kind for diagnosis in file.reports]
     if whats & FINAL or Kind.BOUNCE in kinds:
         return Kind.BOUNCE
-    if whats & FAILING or Kind.DELAY in kinds:
+    if whats & STOPPING or Kind.DELAY in kinds:
         return Kind.DELAY
     if kinds:
         return next((kind for kind in _KINDS if kind in kinds), kinds[0])

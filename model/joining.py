@@ -20,7 +20,6 @@ PATIENCE = timedelta(days=7)
 FAULT_NEAR = timedelta(hours=24)
 """How near in time trouble that names no message has to be."""
 
-FAILING = frozenset({What.FAILED, What.REJECTED, What.DEFERRED, What.QUARANTINED, What.DISCARDED, What.HELD})
 MAX_MOMENTS = 2_000
 LONG_ID = 12
 """From this length on, a queue id is unique without the name of its server."""

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
 from itertools import islice
 from typing import Any, NamedTuple
 
 from model.joining import Keys
-from model.path import PLACES, Outcome, PathHop
-from model.resources import data_file, read_toml
+from model.path import PLACES, Outcome, PathHop, path_facts
 from model.sides import Sides
 from model.types import Stage, Verdict
 
@@ -69,7 +67,7 @@ def next_steps(
         exchange: the sides on which Exchange took part.
     """
     there = tuple(heard)
-    fitting = [entry for entry in _facts()["step"] if _fits(entry, verdict, sides, path, exchange)]
+    fitting = [entry for entry in path_facts()["step"] if _fits(entry, verdict, sides, path, exchange)]
     missing = [entry for entry in fitting if not any(_shows(each, entry) for each in there)]
     near_first = sorted(missing, key=lambda entry: not entry.get("anywhere") and entry["side"] != sides.home)
     return tuple(islice((_step(entry, keys) for entry in _once(near_first)), MAX_STEPS))
@@ -114,7 +112,7 @@ def _shows(heard: Heard, entry: dict[str, Any]) -> bool:
         return False
     if needs == "protocol":
         return heard.format == _PROTOCOL
-    return heard.role == needs and heard.format not in _facts()["partial"]["formats"]
+    return heard.role == needs and heard.format not in path_facts()["partial"]["formats"]
 
 
 def _step(entry: dict[str, Any], keys: Keys) -> Step:
@@ -127,8 +125,3 @@ def _step(entry: dict[str, Any], keys: Keys) -> Step:
         recipient=next(iter(sorted(keys.recipients)), None),
         sender=keys.sender,
     )
-
-
-@cache
-def _facts() -> dict[str, Any]:
-    return read_toml(data_file("path.toml"))

@@ -9,7 +9,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
-from model.events import Event, Role, What
+from model.events import STOPPING, Event, Role, What
 from model.resources import data_file, read_toml
 from model.sides import RECIPIENT, SENDER, Sides, is_address, is_gateway, is_relay, same_host
 from model.types import Stage
@@ -41,9 +41,6 @@ _RECIPIENTS = PLACES[PLACES.index(Stage.RECIPIENT_GATEWAY) :]
 _SENDERS = (Stage.SENDER_TRANSPORT, Stage.SENDER_GATEWAY)
 _OUTSIDE = PLACES[PLACES.index(Stage.SENDER_GATEWAY) : PLACES.index(Stage.RECIPIENT_TRANSPORT)]
 """The places between two organisations."""
-
-STOPPED_HERE = frozenset({What.REJECTED, What.QUARANTINED, What.DISCARDED, What.HELD})
-STOPPING = frozenset({What.FAILED, What.DEFERRED, *STOPPED_HERE})
 
 
 class Seen(StrEnum):

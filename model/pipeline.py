@@ -195,15 +195,13 @@ class Diagnoser:
         self, failure: Failure, report: Report, unwrapped: Unwrapped, parties: frozenset[str]
     ) -> str | None:
         """Whose words these are: by host, else by words, recipient's domain, reporter."""
-        spoken = self.providers.of_text(unwrapped.text)
-        named = (
-            self.providers.of_host(unwrapped.remote_host or failure.remote_mta),
-            min(spoken, key=self._rank, default=None),
-            self.providers.of_host(_domain(failure.address)),
-            self.providers.of_host(report.reporting_mta),
-            min(parties, key=self._rank, default=None),
+        return (
+            self.providers.of_host(unwrapped.remote_host or failure.remote_mta)
+            or min(self.providers.of_text(unwrapped.text), key=self._rank, default=None)
+            or self.providers.of_host(_domain(failure.address))
+            or self.providers.of_host(report.reporting_mta)
+            or min(parties, key=self._rank, default=None)
         )
-        return next((name for name in named if name), None)
 
     def _rank(self, name: str) -> tuple[bool, str]:
         return self.providers.by_id[name].role == "program", name

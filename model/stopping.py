@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from model.events import Role, What
-from model.path import STOPPED_HERE, STOPPING, TRANSPORT, Outcome, Sighting, Stop, path_facts, place_of
+from model.events import FINAL, STOPPED_HERE, STOPPING, Role, What
+from model.path import TRANSPORT, Outcome, Sighting, Stop, path_facts, place_of
 from model.sides import RECIPIENT, SENDER, Sides, same_host
 from model.types import FixOwner, Stage, Verdict
-
-_FINAL = STOPPING - {What.DEFERRED, What.HELD}
 
 
 def stage_of(sighting: Sighting | None, verdict: Verdict, sides: Sides) -> Stage:
@@ -59,7 +57,7 @@ def owner_of(verdict: Verdict, place: str | None) -> FixOwner:
 
 def is_resolved(sightings: Sequence[Sighting], decisive: Sighting | None, sides: Sides) -> bool:
     """Whether what made the message wait passed at last."""
-    if decisive is None or decisive.event.what in _FINAL or decisive.event.at is None:
+    if decisive is None or decisive.event.what in FINAL or decisive.event.at is None:
         return False
     wanted = set(decisive.event.recipients)
     later = (each for each in sightings if each.event.at and each.event.at > decisive.event.at)

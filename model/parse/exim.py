@@ -11,6 +11,7 @@ from typing import NamedTuple
 from model.events import Event, LogFormat, Role, What
 from model.exim_words import Delivery, Refusal, delivery, fields_of, host_in, recipients_of, refusal, said_by
 from model.log_heads import is_log_of
+from model.log_lines import events_by_line
 from model.log_tables import log_table, what_table
 from model.peers import NOBODY, Peer, detail, mailbox, message_id, peer, recipient
 from model.recent import Recent
@@ -63,10 +64,7 @@ def claims(head: str) -> bool:
 
 def read(lines: Iterable[str]) -> Iterator[Event | None]:
     """Arrivals, attempts, refusals and notices, each with what its message id is known for."""
-    reader = _Reader()
-    for number, words in enumerate(lines, 1):
-        line = _line(number, words)
-        yield from (reader.events(line) if line else ()) or (None,)
+    return events_by_line(lines, _line, _Reader().events)
 
 
 def _is_ours(words: str) -> bool:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from model.events import Event, LogFormat, Role, What
 from model.log_heads import is_log_of
+from model.log_lines import events_by_line
 from model.log_tables import log_table, what_table
 from model.peers import NOBODY, Peer, detail, mailbox, message_id, peer, recipient
 from model.recent import Recent
@@ -59,10 +60,7 @@ def claims(head: str) -> bool:
 
 def read(lines: Iterable[str]) -> Iterator[Event | None]:
     """Arrivals, attempts, refusals and notices, each with what its queue id is known for."""
-    reader = _Reader()
-    for number, words in enumerate(lines, 1):
-        line = _line(number, words)
-        yield from (reader.events(line) if line else ()) or (None,)
+    return events_by_line(lines, _line, _Reader().events)
 
 
 def _line(number: int, words: str) -> _Line | None:

@@ -17,7 +17,6 @@ from model.errors import NdrError
 
 BASE_PACKAGES = "iproute2,procps,netbase,ca-certificates"
 RELEASE = "bookworm"
-MIRROR = "http://deb.debian.org/debian"
 DENY_SERVICES = "#!/bin/sh\nexit 101\n"
 SETUP = """set -e
 mount -t overlay overlay -o "lowerdir=$3,upperdir=$2/$4,workdir=$2/work" "$2/root"
@@ -164,7 +163,7 @@ def make_base(work: Path) -> None:
     if base.exists():
         return
     draft = work / "base.part"
-    run("debootstrap", "--variant=minbase", f"--include={BASE_PACKAGES}", RELEASE, str(draft), MIRROR)
+    run("debootstrap", "--variant=minbase", f"--include={BASE_PACKAGES}", RELEASE, str(draft))
     for name in ("sources.list", "sources.list.d", "apt.conf.d"):
         _copy_apt(Path("/etc/apt", name), Path(draft, "etc/apt", name))
     deny = draft / "usr/sbin/policy-rc.d"
