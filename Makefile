@@ -65,7 +65,7 @@ lab-logs: .venv/dev  ## Keep the logs of real Postfix and Exim, in WORK; needs r
 
 lock:  ## Resolve the dependencies anew; needs uv.
 	$(UV_COMPILE) -o requirements.lock
-	$(UV_COMPILE) --group dev --extra train -c requirements.lock -o requirements-dev.lock
+	$(UV_COMPILE) --group dev --extra cluster --extra lmtp --extra postgresql --extra train -c requirements.lock -o requirements-dev.lock
 
 clean:  ## Remove the private environment.
 	rm -rf .venv

@@ -10,6 +10,10 @@ ServiceError
 ├── UnreadablePiece   one of several pieces of evidence cannot be read: names it
 ├── UnreadableArchive   an archive, a part of it or its address is refused: says why
 ├── JobRefused     a job on archives cannot go on: they, the rules or the options changed, or its workers died
+├── StillRunning   what was asked needs a job that has ended
+├── NoResults      a job has no results, or not yet
+├── CallFailed     another system cannot be reached or has trouble; later it may go
+├── CallRefused    another system does not want a call, and will not later
 └── StoreUnavailable   the place for corrections cannot be read or written
 """
 
@@ -85,6 +89,40 @@ class UnreadableArchive(ServiceError):
         super().__init__(f"{name}: {reason}" if name else reason)
         self.reason = reason
         self.name = name
+
+
+class StillRunning(ServiceError):
+    """What was asked needs a job that has ended."""
+
+
+class NoResults(ServiceError):
+    """A job has no results, or not yet."""
+
+
+class CallFailed(ServiceError):
+    """Another system cannot be reached or has trouble; later it may go.
+
+    Args:
+        reason: what happened, without secrets and text of mails.
+        retry_after_s: when the other side wants to be asked again, where it says so.
+    """
+
+    def __init__(self, reason: str, retry_after_s: float | None = None) -> None:
+        super().__init__(reason)
+        self.retry_after_s = retry_after_s
+
+
+class CallRefused(ServiceError):
+    """Another system does not want a call, and will not later.
+
+    Args:
+        reason: what happened, without secrets and text of mails.
+        status: the HTTP status that it answered.
+    """
+
+    def __init__(self, reason: str, status: int) -> None:
+        super().__init__(reason)
+        self.status = status
 
 
 class JobRefused(ServiceError):

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -15,16 +13,18 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from model.languages import LANGUAGES
+from service import setting_values as values
 from service.errors import SettingError
+from service.setting_values import Refused
 
 PREFIX = "NDR_"
+FILE_SUFFIX = "_FILE"
+SECRETS = ("api_keys", "database_url", "webhook_secret")
+"""Settings that are never shown; each may also lie in a file that ``NDR_<FIELD>_FILE`` names."""
+
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
 T = TypeVar("T")
-
-
-class Refused(ValueError):
-    """A parser's way to say what would be allowed."""
 
 
 def _setting(default: T, parse: Callable[[str], T], text: str) -> T:
@@ -32,131 +32,117 @@ def _setting(default: T, parse: Callable[[str], T], text: str) -> T:
     return declared
 
 
-def _whole(low: int, high: int) -> Callable[[str], int]:
-    def parse(value: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,12}", value) or not low <= int(value) <= high:
-            raise Refused(f"a whole number from {low} to {high}")
-        return int(value)
-
-    return parse
-
-
-def _one_of(*allowed: str) -> Callable[[str], str]:
-    def parse(value: str) -> str:
-        if value not in allowed:
-            raise Refused(f"one of {', '.join(allowed)}")
-        return value
-
-    return parse
-
-
-def _host(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9.:_-]{1,253}", value):
-        raise Refused("a host name or an IP address, without brackets and port")
-    return value
-
-
-def _flag(value: str) -> bool:
-    meanings = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
-    if value.lower() not in meanings:
-        raise Refused("1, true, yes, 0, false or no")
-    return meanings[value.lower()]
-
-
-def _folder(value: str) -> Path:
-    if not Path(value).is_dir():
-        raise Refused("an existing folder")
-    return Path(value)
-
-
-def _place(value: str) -> Path:
-    if Path(value).exists() and not Path(value).is_dir():
-        raise Refused("a folder; it need not exist yet")
-    return Path(value)
-
-
-def _keys(value: str) -> tuple[bytes, ...]:
-    return tuple(_key_digest(key.strip()) for key in value.split(",") if key.strip())
-
-
-def _key_digest(key: str) -> bytes:
-    """The SHA-256 digest of a key, which may be given as ``sha256:`` and 64 hex digits."""
-    if not key.startswith("sha256:"):
-        return hashlib.sha256(key.encode()).digest()
-    if not re.fullmatch(r"[0-9a-fA-F]{64}", key.removeprefix("sha256:")):
-        raise Refused("keys separated by commas, each plain or sha256: with 64 hex digits")
-    return bytes.fromhex(key.removeprefix("sha256:"))
-
-
-def _names(pattern: str, allowed: str) -> Callable[[str], tuple[str, ...]]:
-    def parse(value: str) -> tuple[str, ...]:
-        names = tuple(name.strip().lower() for name in value.split(",") if name.strip())
-        if not all(re.fullmatch(pattern, name) and len(name) <= 253 for name in names):
-            raise Refused(allowed)
-        return names
-
-    return parse
-
-
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The settings of one process; each field is also the environment variable ``NDR_<FIELD>``."""
 
     host: str = _setting(
-        "127.0.0.1", _host, "Address to listen on. Elsewhere than on loopback keys are needed."
+        "127.0.0.1", values.host, "Address to listen on. Elsewhere than on loopback keys are needed."
     )
-    port: int = _setting(8080, _whole(0, 65535), "Port to listen on; 0 picks a free one.")
+    port: int = _setting(8080, values.whole(0, 65535), "Port to listen on; 0 picks a free one.")
     api_keys: tuple[bytes, ...] = _setting(
         (),
-        _keys,
+        values.keys,
         "Keys that callers send as `Authorization: Bearer …`, separated by commas; plain, or `sha256:` and "
         "the hex digest. Only digests are kept. Empty: no key is asked for.",
     )
     allow_open: bool = _setting(
-        default=False, parse=_flag, text="Listen elsewhere than on loopback although no keys are set."
+        default=False, parse=values.flag, text="Listen elsewhere than on loopback although no keys are set."
     )
     max_body_bytes: int = _setting(
-        36 << 20, _whole(1024, 1 << 30), "Largest request body; room for a message of 25 MiB in base64."
+        36 << 20, values.whole(1024, 1 << 30), "Largest request body; room for a message of 25 MiB in base64."
     )
     max_evidence_lines: int = _setting(
-        500_000, _whole(1, 1 << 30), "Most lines in one piece of evidence for `/v1/diagnose`."
+        500_000, values.whole(1, 1 << 30), "Most lines in one piece of evidence for `/v1/diagnose`."
     )
-    batch_limit: int = _setting(1000, _whole(1, 100_000), "Most items in one batch.")
+    batch_limit: int = _setting(1000, values.whole(1, 100_000), "Most items in one batch.")
     request_timeout_s: int = _setting(
-        30, _whole(1, 3600), "Seconds that one request may take, reading included."
+        30, values.whole(1, 3600), "Seconds that one request may take, reading included."
     )
     graceful_timeout_s: int = _setting(
-        30, _whole(1, 3600), "Seconds that open requests get when the service stops."
+        30, values.whole(1, 3600), "Seconds that open requests get when the service stops."
     )
-    workers: int = _setting(2, _whole(1, 256), "Worker processes.")
-    threads: int = _setting(4, _whole(1, 256), "Threads in each worker.")
+    workers: int = _setting(2, values.whole(1, 256), "Worker processes.")
+    threads: int = _setting(4, values.whole(1, 256), "Threads in each worker.")
     rules_dir: Path | None = _setting(  # noqa: RUF009  # a declaration, as its neighbours
-        None, _folder, "Folder with rule files of your own; they rank above the shipped ones."
+        None, values.folder, "Folder with rule files of your own; they rank above the shipped ones."
     )
     model_dir: Path | None = _setting(  # noqa: RUF009  # a declaration, as its neighbours
         None,
-        _folder,
+        values.folder,
         "Folder with a classifier of your own, as `ndr-train retrain` makes it, in place of the shipped one.",
     )
     data_dir: Path | None = _setting(  # noqa: RUF009  # a declaration, as its neighbours
         None,
-        _place,
-        "Folder for corrections, made when the first one comes. Empty: `ndr-triage` in `XDG_DATA_HOME`, or "
-        "in `~/.local/share`.",
+        values.place,
+        "Folder for corrections, archives and their jobs, made when the first one comes. Empty: `ndr-triage` "
+        "in `XDG_DATA_HOME`, or in `~/.local/share`.",
+    )
+    database_url: str = _setting(
+        "",
+        values.database,
+        "SQLAlchemy address of the store of jobs, such as `postgresql+psycopg://ndr@db.example.com/ndr`. "
+        "Empty: a SQLite file below `NDR_DATA_DIR`.",
+    )
+    archive_dir: str = _setting(
+        "",
+        values.address,
+        "Where uploaded archives and their results lie: a folder, or an fsspec address such as "
+        "`s3://bucket/ndr`. Empty: `archives` below `NDR_DATA_DIR`.",
+    )
+    archive_days: int = _setting(
+        7, values.whole(1, 3650), "Days after which a finished job is deleted with its archive and results."
+    )
+    triage_jobs: int = _setting(
+        0, values.whole(0, 256), "Processes that a runner uses for an archive; 0: as many as there are cores."
+    )
+    dask_scheduler: str = _setting(
+        "",
+        values.address,
+        "Address of a Dask scheduler that works on archives, such as `tcp://127.0.0.1:8786`.",
+    )
+    webhook_url: str = _setting(
+        "",
+        values.web_address,
+        "Where events are sent: an https address, or http on loopback. Empty: nowhere.",
+    )
+    webhook_secret: bytes = _setting(
+        b"",
+        values.webhook_secret,
+        "Secret that events are signed with (Standard Webhooks): `whsec_` and base64 of 24 to 64 bytes.",
+    )
+    webhook_events: tuple[str, ...] = _setting(
+        ("archive.finished",),
+        values.names("archive\\.finished|diagnosis\\.made", "archive.finished and diagnosis.made, by commas"),
+        "Which events are sent: `archive.finished`, `diagnosis.made`, separated by commas.",
+    )
+    webhook_kinds: tuple[str, ...] = _setting(
+        (),
+        values.names(r"[a-z_]+", "kinds separated by commas"),
+        "Kinds whose diagnoses are sent; empty: all.",
+    )
+    webhook_categories: tuple[str, ...] = _setting(
+        (),
+        values.names(r"[a-z_]+", "categories separated by commas"),
+        "Categories whose diagnoses are sent; empty: all.",
     )
     own_domains: tuple[str, ...] = _setting(
         (),
-        _names(r"[\w-]+(\.[\w-]+)*", "domains separated by commas, such as example.com"),
+        values.names(r"[\w-]+(\.[\w-]+)*", "domains separated by commas, such as example.com"),
         "Domains that you accept mail for, separated by commas; they tell whose side you are on. "
         "Empty: the evidence tells.",
     )
     own_hosts: tuple[str, ...] = _setting(
         (),
-        _names(r"\.?[\w:-]+(\.[\w-]+)*", "host names or IP addresses separated by commas, without ports"),
+        values.names(
+            r"\.?[\w:-]+(\.[\w-]+)*", "host names or IP addresses separated by commas, without ports"
+        ),
         "Servers of your own, separated by commas: names, `.suffix` for all below it, or IP addresses.",
     )
-    language: str = _setting("en", _one_of(*LANGUAGES), "Language of answers when the caller names none.")
-    log_level: str = _setting("info", _one_of(*LOG_LEVELS), "Least severe level that is logged.")
+    language: str = _setting(
+        "en", values.one_of(*LANGUAGES), "Language of answers when the caller names none."
+    )
+    log_level: str = _setting("info", values.one_of(*LOG_LEVELS), "Least severe level that is logged.")
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Settings:
@@ -165,7 +151,7 @@ class Settings:
         Raises:
             SettingError: a value is not allowed.
         """
-        given = {each.name: environment.get(variable(each.name), "") for each in fields(cls)}
+        given = {each.name: _given(environment, each.name) for each in fields(cls)}
         settings = cls(**{name: _parsed(name, value) for name, value in given.items() if value})
         return replace(settings, data_dir=settings.data_dir or _data_home(environment))
 
@@ -218,7 +204,8 @@ def page() -> Iterator[str]:
     yield "# Settings\n"
     yield "The service reads these environment variables once, when it starts. An empty value means the"
     yield "default; a wrong value stops it with exit code 78. A name with the prefix `NDR_` that is not here"
-    yield "gives a warning in the log.\n"
+    yield "gives a warning in the log. What is secret may lie in a file that the same name with `_FILE`"
+    yield "names: " + ", ".join(f"`{variable(name)}`" for name in SECRETS) + ".\n"
     yield "| variable | default | what it does |"
     yield "|---|---|---|"
     for setting in SETTINGS:
@@ -228,8 +215,10 @@ def page() -> Iterator[str]:
 
 
 def _shown(default: object) -> str:
-    if default is None or default == ():
+    if default is None or default in ((), "", b""):
         return "empty"
+    if isinstance(default, tuple):
+        return f"`{','.join(default)}`"
     return f"`{int(default)}`" if isinstance(default, bool) else f"`{default}`"
 
 
@@ -239,8 +228,25 @@ def unknown_names(environment: Mapping[str, str]) -> tuple[str, ...]:
     >>> unknown_names({"NDR_PROT": "8080", "NDR_PORT": "8080", "HOME": "/"})
     ('NDR_PROT',)
     """
-    known = {setting.name for setting in SETTINGS}
+    known = {setting.name for setting in SETTINGS} | {variable(name) + FILE_SUFFIX for name in SECRETS}
     return tuple(sorted(name for name in environment if name.startswith(PREFIX) and name not in known))
+
+
+def _given(environment: Mapping[str, str], name: str) -> str:
+    """What a mapping says of a setting; a secret may lie in a file instead.
+
+    Raises:
+        SettingError: the file cannot be read, or both are given.
+    """
+    value, file = environment.get(variable(name), ""), environment.get(variable(name) + FILE_SUFFIX, "")
+    if not file or name not in SECRETS:
+        return value
+    if value:
+        raise SettingError(variable(name) + FILE_SUFFIX, file, f"not together with {variable(name)}")
+    try:
+        return Path(file).read_text("utf-8").strip()
+    except (OSError, UnicodeError):
+        raise SettingError(variable(name) + FILE_SUFFIX, file, "a file that can be read") from None
 
 
 def _data_home(environment: Mapping[str, str]) -> Path | None:
@@ -256,7 +262,7 @@ def _parsed(name: str, value: str) -> Any:  # noqa: ANN401  # each setting has i
     try:
         return parse(value)
     except Refused as refusal:
-        shown = "…" if name == "api_keys" else value
+        shown = "…" if name in SECRETS else value
         raise SettingError(variable(name), shown, str(refusal)) from None
 
 

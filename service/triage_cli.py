@@ -27,8 +27,12 @@ from service.triage.nouns import Kind
 )
 @click.option("--jobs", type=click.IntRange(1, 256), help="Processes; as many as there are cores otherwise.")
 @click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="Work on the cluster of this Dask scheduler; NDR_DASK_SCHEDULER otherwise.",
+)
+@click.option(
     "--work",
-    type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
     help="Keep the work here; beside the results otherwise, until they are complete.",
 )
@@ -48,7 +52,8 @@ def triage(
     out: Path,
     report: Path | None,
     jobs: int | None,
-    work: Path | None,
+    scheduler: str | None,
+    work: str | None,
     resume: bool,
     kind: str,
     column: str | None,
@@ -67,6 +72,7 @@ def triage(
             out=out,
             report=report,
             jobs=jobs,
+            scheduler=scheduler,
             work=work,
             resume=resume,
             kind=Kind(kind),

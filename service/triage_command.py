@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -15,24 +14,22 @@ from threading import current_thread, main_thread
 from typing import Any, Self
 
 import click
-import joblib
 
 from service.errors import JobRefused, UnreadableArchive
 from service.settings import Settings
 from service.text_answer import printable
 from service.triage import addresses, parts, results
+from service.triage.addresses import shown
+from service.triage.chunk_size import chunk_bytes_for
+from service.triage.executors import executor
+from service.triage.folders import Folder, folder_at
 from service.triage.nouns import Chunk, Done, Execute, Kind, Work
-from service.triage.planning import CHUNK_BYTES
-from service.triage.report import About, write_report
-from service.triage.run import Job, is_begun, prepare, run, serially, with_joblib
+from service.triage.report import About, versions_of, write_report
+from service.triage.run import Job, is_begun, prepare, run
 from service.triage.work import Options
 from service.triage_progress import Progress, Sums
 
 TOP = 10
-CHUNKS = 64
-"""Into about how many chunks a small archive is cut, of at least …"""
-
-LEAST_CHUNK_BYTES = 256 << 10
 INTERRUPTED = 130
 
 
@@ -45,7 +42,9 @@ class Request:
         out: the results.
         report: the page that sums them up.
         jobs: processes; as many as there are cores where it is not said.
-        work: where the work is kept; beside the results, until they are complete, where it is not said.
+        scheduler: the address of a Dask scheduler; the setting's where it is not said.
+        work: where the work is kept, a path or an fsspec address; beside the results until they are complete,
+            where it is not said.
         resume: whether to go on with an earlier run.
         kind: what the paths are.
         column: of replies in tables.
@@ -57,7 +56,8 @@ class Request:
     out: Path
     report: Path | None = None
     jobs: int | None = None
-    work: Path | None = None
+    scheduler: str | None = None
+    work: str | Path | None = None
     resume: bool = False
     kind: Kind = Kind.AUTO
     column: str | None = None
@@ -65,9 +65,9 @@ class Request:
     show_addresses: bool = False
 
     @property
-    def folder(self) -> Path:
+    def folder(self) -> Folder:
         """Where the work is kept."""
-        return (self.work or self.out.with_name(f"{self.out.name}.work")).absolute()
+        return folder_at(self.work or self.out.with_name(f"{self.out.name}.work"))
 
 
 def perform(request: Request) -> int:
@@ -82,20 +82,20 @@ def perform(request: Request) -> int:
     """
     settings = Settings.read(os.environ)
     archives = _checked(request)
-    chunk_bytes = _chunk_bytes(archives)
+    chunk_bytes = chunk_bytes_for(archives)
     options = Options(
         request.kind, request.column, settings.rules_dir, settings.model_dir, chunk_bytes=chunk_bytes
     )
     try:
         job = _prepared(request.folder, archives, options)
         with Interrupts() as interrupts:
-            sums = _run(job, _execute(request.jobs), interrupts)
+            sums = _run(job, executor(request.jobs, request.scheduler or settings.dask_scheduler), interrupts)
         _finish(job, sums, request, request.language or settings.language)
     except KeyboardInterrupt:
         click.echo("\nndr: interrupted; the same command with --resume goes on", err=True)
         return INTERRUPTED
     if request.work is None:
-        shutil.rmtree(job.folder)
+        job.folder.remove_all()
     return os.EX_OK if sums.items > sums.errors else os.EX_DATAERR
 
 
@@ -110,7 +110,7 @@ def _checked(request: Request) -> tuple[str, ...]:
         raise click.UsageError(f"--out: the name must end in {', '.join(results.SUFFIXES)}.")
     if is_begun(request.folder) and not request.resume:
         raise click.UsageError(
-            f"{request.folder} has the work of an earlier run: say --resume, or remove it."
+            f"{shown(request.folder.address)} has the work of an earlier run: say --resume, or remove it."
         )
     for path in request.paths:
         with suppress(UnreadableArchive):  # what is there and refused becomes a row
@@ -124,25 +124,13 @@ def _absolute(path: str) -> str:
     return path if "://" in path else str(Path(path).absolute())
 
 
-def _chunk_bytes(archives: tuple[str, ...]) -> int:
-    """Smaller chunks for small archives, so that every process has some and progress shows."""
-    total = 0
-    for address in archives:
-        with suppress(UnreadableArchive):
-            total += addresses.stat(address).size or 0
-    return min(CHUNK_BYTES, max(LEAST_CHUNK_BYTES, total // CHUNKS)) if total else CHUNK_BYTES
-
-
-def _prepared(folder: Path, archives: tuple[str, ...], options: Options) -> Job:
+def _prepared(folder: Folder, archives: tuple[str, ...], options: Options) -> Job:
     try:
         return prepare(folder, archives, options)
     except JobRefused as refusal:
-        raise click.UsageError(f"{refusal}. Remove {folder}, or name another with --work.") from refusal
-
-
-def _execute(jobs: int | None) -> Execute:
-    count = jobs or joblib.cpu_count()
-    return serially if count == 1 else with_joblib(count)
+        raise click.UsageError(
+            f"{refusal}. Remove {shown(folder.address)}, or name another with --work."
+        ) from refusal
 
 
 def _run(job: Job, execute: Execute, interrupts: Interrupts) -> Sums:
@@ -197,12 +185,12 @@ class Interrupts:
 
 def _finish(job: Job, sums: Sums, request: Request, language: str) -> None:
     """Writes the results and the report, and says what there was."""
-    files = parts.files(job.folder)
-    results.merge(files, request.out)
+    results.write_rows(job.folder, request.out)
     if request.report:
-        about = About(", ".join(request.paths), datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"))
+        made_at = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+        about = About(", ".join(map(shown, request.paths)), made_at, versions_of(job.options.diagnoser()))
         write_report(job.folder, request.report, language, show_addresses=request.show_addresses, about=about)
-    click.echo("\n".join(_summary(sums, results.tally(files))))
+    click.echo("\n".join(_summary(sums, results.tally(job.folder))))
     if sums.items == sums.errors:
         click.echo("ndr: nothing in it could be read", err=True)
 

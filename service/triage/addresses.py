@@ -141,7 +141,7 @@ def stat(address: str, *, schemes: frozenset[str] = SCHEMES) -> Stat:
         UnreadableArchive: its scheme is not allowed, or it is neither a file nor a folder.
     """
     check(address, schemes)
-    path = _path(address)
+    path = local_path(address)
     if path is None:
         return _distant_stat(address)
     known = path.stat()
@@ -160,7 +160,7 @@ def open_at(address: str, offset: int = 0, *, schemes: frozenset[str] = SCHEMES)
         UnreadableArchive: its scheme is not allowed.
     """
     check(address, schemes)
-    path = _path(address)
+    path = local_path(address)
     stream: Stream = path.open("rb") if path else _Distant(address)
     stream.seek(offset)
     return stream
@@ -199,7 +199,7 @@ def read_entry(address: str, name: str, limit: int, *, schemes: frozenset[str] =
         OSError: it is not there, or cannot be read.
         UnreadableArchive: it is a link, or no file.
     """
-    path = _path(address)
+    path = local_path(address)
     if path is None:
         with closing(open_at(f"{address.rstrip('/')}/{name}", schemes=schemes)) as stream:
             return stream.read(limit + 1)
@@ -212,8 +212,12 @@ def read_entry(address: str, name: str, limit: int, *, schemes: frozenset[str] =
         return file.read(limit + 1)
 
 
-def _path(address: str) -> Path | None:
-    """The path of a local file; ``None`` for an address elsewhere."""
+def local_path(address: str) -> Path | None:
+    """The path of a local file; ``None`` for an address elsewhere.
+
+    Raises:
+        UnreadableArchive: a file address names a host.
+    """
     if scheme_of(address) != "file":
         return None
     if not _SCHEME.match(address):
@@ -246,8 +250,8 @@ def _walk(list_folder: Callable[[str], list[_Listed]], folder: str, depth: int) 
 
 def _listing(address: str) -> Callable[[str], list[_Listed]]:
     """What lists a folder below an address."""
-    path = _path(address)
-    return partial(_listed, path) if path else partial(_listed_afar, *_file_system(address))
+    path = local_path(address)
+    return partial(_listed, path) if path else partial(_listed_afar, *file_system(address))
 
 
 def _listed(root: Path, folder: str) -> list[_Listed]:
@@ -265,7 +269,7 @@ def _listed_one(entry: os.DirEntry[str]) -> _Listed:
     return _Listed(entry.name, entry.stat(follow_symlinks=False).st_size, is_folder=False)
 
 
-def _file_system(address: str) -> tuple[Any, str]:
+def file_system(address: str) -> tuple[Any, str]:
     """The fsspec file system of an address, and the path there.
 
     Raises:
@@ -273,7 +277,7 @@ def _file_system(address: str) -> tuple[Any, str]:
     """
     try:
         core = import_module("fsspec.core")
-        files, path = _reached(address, lambda: core.url_to_fs(address))
+        files, path = reached(address, lambda: core.url_to_fs(address))
     except ImportError as error:
         scheme = scheme_of(address)
         raise UnreadableArchive(
@@ -282,7 +286,7 @@ def _file_system(address: str) -> tuple[Any, str]:
     return files, path
 
 
-def _reached(address: str, call: Callable[[], Got]) -> Got:
+def reached(address: str, call: Callable[[], Got]) -> Got:
     """What a call to a store gives; each store fails in ways of its own.
 
     Raises:
@@ -295,12 +299,12 @@ def _reached(address: str, call: Callable[[], Got]) -> Got:
     except ImportError:
         raise
     except Exception as error:
-        raise OSError(f"{shown(address)} cannot be read: {type(error).__name__}") from error
+        raise OSError(f"{shown(address)} cannot be reached: {type(error).__name__}") from error
 
 
 def _distant_stat(address: str) -> Stat:
-    files, path = _file_system(address)
-    known = _reached(address, lambda: files.info(path))
+    files, path = file_system(address)
+    known = reached(address, lambda: files.info(path))
     version = next((str(known[key]) for key in _VERSION_KEYS if known.get(key)), "")
     size = known.get("size")
     if size and scheme_of(address) in _WEB and not _gives_parts(address, size):
@@ -318,7 +322,7 @@ def _gives_parts(address: str, size: int) -> bool:
 
 def _listed_afar(files: Any, root: str, folder: str) -> list[_Listed]:  # noqa: ANN401  # fsspec has no types
     path = f"{root.rstrip('/')}/{folder}" if folder else root
-    found = _reached(path, lambda: files.ls(path, detail=True))
+    found = reached(path, lambda: files.ls(path, detail=True))
     return sorted(
         _Listed(name, entry.get("size") or 0, is_folder=entry.get("type") == "directory")
         for entry in found
@@ -335,7 +339,7 @@ class _Distant:
 
     def __init__(self, address: str) -> None:
         self._address = address
-        self._files, self._path = _file_system(address)
+        self._files, self._path = file_system(address)
         self._file = self._opened(READ_AHEAD_BYTES)
         self.is_streamed = False
 
@@ -367,10 +371,10 @@ class _Distant:
         self._file.close()
 
     def _opened(self, ahead_bytes: int) -> Any:  # noqa: ANN401  # fsspec has no types
-        return _reached(self._address, lambda: self._files.open(self._path, "rb", block_size=ahead_bytes))
+        return reached(self._address, lambda: self._files.open(self._path, "rb", block_size=ahead_bytes))
 
     def _read(self, size: int) -> bytes:
-        found: bytes = _reached(self._address, lambda: self._file.read(size))
+        found: bytes = reached(self._address, lambda: self._file.read(size))
         return found
 
     def _stream_on(self) -> None:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import os
+import io
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, replace
 from itertools import islice
-from pathlib import Path
 
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyarrow import json
 
+from service.triage.folders import Folder
 from service.triage.nouns import Done, Row
 from service.triage.rows import SCHEMA
 
 PARTS = "parts"
-GROUP_ROWS = 5_000
+_PART, _NOTE = ".parquet", ".done"
+GROUP_ROWS = 1_000
 """Rows of a row group: what is held in memory at once."""
 
 COMPRESSION = "zstd"
@@ -37,23 +38,26 @@ ARROW = pa.schema(
 )
 """The schema of Parquet files of rows."""
 
+_IN_THIS_THREAD = json.ReadOptions(use_threads=False)
+_AS_ARROW = json.ParseOptions(explicit_schema=ARROW, unexpected_field_behavior="error")
 
-def part_of(folder: Path, chunk: int) -> Path:
-    """Where the rows of a chunk lie.
 
-    >>> part_of(Path("job"), 123).as_posix()
-    'job/parts/000123.parquet'
+def part_of(chunk: int) -> str:
+    """Where in a job's folder the rows of a chunk lie.
+
+    >>> part_of(123)
+    'parts/000123.parquet'
     """
-    return folder / PARTS / f"{chunk:06}.parquet"
+    return _name(chunk, _PART)
 
 
-def write(folder: Path, chunk: int, rows: Iterable[Row]) -> int:
+def write(folder: Folder, chunk: int, rows: Iterable[Row]) -> int:
     """Writes the part file of a chunk, in place of an earlier one; tells how many rows it has.
 
     Args:
         folder: of the job.
         chunk: its number.
-        rows: read as they come; a few thousand are held.
+        rows: read as they come; a few hundred are held.
 
     Raises:
         OSError: it cannot be written.
@@ -61,7 +65,7 @@ def write(folder: Path, chunk: int, rows: Iterable[Row]) -> int:
     count = 0
     waiting = iter(rows)
     with (
-        replaced(part_of(folder, chunk)) as path,
+        folder.writing(part_of(chunk)) as path,
         pq.ParquetWriter(path, ARROW, compression=COMPRESSION) as part,
     ):
         while group := list(islice(waiting, GROUP_ROWS)):
@@ -70,75 +74,54 @@ def write(folder: Path, chunk: int, rows: Iterable[Row]) -> int:
     return count
 
 
-def finish(folder: Path, done: Done) -> None:
+def finish(folder: Folder, done: Done) -> None:
     """Notes that a chunk is done; its part file must be there.
 
     Raises:
         OSError: it cannot be written.
     """
-    part = part_of(folder, done.chunk)
-    with replaced(part.with_suffix(".done")) as path:
-        path.write_bytes(orjson.dumps(asdict(replace(done, part=part.name))))
+    part = part_of(done.chunk).rpartition("/")[2]
+    with folder.writing(_name(done.chunk, _NOTE)) as path:
+        path.write_bytes(orjson.dumps(asdict(replace(done, part=part))))
 
 
-def finished(folder: Path) -> Iterator[Done]:
-    """The chunks that are done, in order; a note that cannot be read counts as none."""
-    for path in _numbered(folder, ".done"):
-        part = path.with_suffix(".parquet")
+def finished(folder: Folder) -> Iterator[Done]:
+    """The chunks that are done, in order; a note that cannot be read counts as none.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    names = frozenset(folder.names(PARTS))
+    stems = (name.removesuffix(_NOTE) for name in names if name.endswith(_NOTE))
+    chunks = sorted(int(stem) for stem in stems if stem.isdecimal() and f"{stem}{_PART}" in names)
+    notes = folder.read_all(_name(chunk, _NOTE) for chunk in chunks)
+    for name, note in notes:
         try:
-            done = Done(**orjson.loads(path.read_bytes()))
+            done = Done(**orjson.loads(note))
         except (ValueError, TypeError):
             continue
-        if part.exists() and done.chunk == int(path.stem):
-            yield replace(done, part=str(part))
+        if _name(done.chunk, _NOTE) == name:
+            yield replace(done, part=folder.address_of(part_of(done.chunk)))
 
 
-def files(folder: Path) -> tuple[Path, ...]:
-    """The part files of the chunks that are done, in the order of the archives."""
-    return tuple(Path(done.part) for done in finished(folder))
+def files(folder: Folder) -> tuple[str, ...]:
+    """The names of the part files of the chunks that are done, in the order of the archives.
 
-
-def sweep(folder: Path) -> None:
-    """Removes what processes left that were killed while they wrote."""
-    for path in (folder / PARTS).glob(".*.tmp"):
-        path.unlink(missing_ok=True)
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    return tuple(part_of(done.chunk) for done in finished(folder))
 
 
 def table_of(rows: list[Row]) -> pa.Table:
-    """Some rows as a table."""
-    columns = [
-        pa.array([getattr(row, field.name) for row in rows], type=field.type, from_pandas=False)
-        for field in ARROW
-    ]
-    return pa.Table.from_arrays(columns, schema=ARROW)
+    """Some rows as a table.
 
-
-@contextmanager
-def replaced(target: Path) -> Iterator[Path]:
-    """A new file to write under another name, which then takes the place of a file; nothing where it fails.
-
-    Raises:
-        OSError: it cannot be written.
+    They go by way of JSON: ``pyarrow.array`` would load pandas where it is installed, which takes 50 MB.
     """
-    path = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        yield path
-        _settle(path)
-        path.replace(target)
-        _settle(target.parent)
-    finally:
-        path.unlink(missing_ok=True)
+    lines = b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows)
+    found = json.read_json(io.BytesIO(lines), read_options=_IN_THIS_THREAD, parse_options=_AS_ARROW)
+    return pa.Table.from_arrays(found.columns, schema=ARROW)
 
 
-def _settle(path: Path) -> None:
-    """Waits until the disk has a file, or the names in a folder."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _numbered(folder: Path, suffix: str) -> list[Path]:
-    found = (path for path in (folder / PARTS).glob(f"*{suffix}") if path.stem.isdecimal())
-    return sorted(found, key=lambda path: int(path.stem))
+def _name(chunk: int, suffix: str) -> str:
+    return f"{PARTS}/{chunk:06}{suffix}"

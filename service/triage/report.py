@@ -6,16 +6,13 @@ The page loads nothing from elsewhere; its script sorts tables and can be missed
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
-from datetime import datetime
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -26,24 +23,23 @@ from model.providers import providers
 from model.resources import read_toml
 from model.taxonomy import taxonomy
 from model.types import Cause, Permanence
-from service.errors import UnreadableArchive
 from service.svg_parts import clean
 from service.text_answer import Labels, labels
 from service.triage.counting import Named, Ranking, Timeline
+from service.triage.folders import Folder, replaced
 from service.triage.nouns import Row
-from service.triage.parts import PARTS, replaced
 from service.triage.report_charts import Bar, bars_svg, columns_svg, shown_time
+from service.triage.results import Wanted, batches
 from service.triage.summary import CauseLine, Summary, summarise, summary_json
 from service.version import VERSION
+from service.wiring import Diagnoser
 
-ROWS_AT_ONCE = 2_000
 SHOWN = 20
 """So many names of a ranking stand on the page; JSON has more."""
 
 OPEN_CAUSES = 8
 _TEXT, _CODE = Markup("{}"), Markup("<code>{}</code>")
 _TAGS = {"zh": "zh-CN"}
-_COLUMNS = tuple(each.name for each in fields(Row))
 _LOOKS = {
     Permanence.PERMANENT.value: "permanent",
     Permanence.TEMPORARY.value: "temporary",
@@ -70,22 +66,28 @@ class About:
     versions: Mapping[str, str] = field(default_factory=_shipped)
 
 
-def rows_of_parts(folder: Path) -> Iterator[Row]:
-    """The rows of all part files of a job in the order of its archives, a batch in memory at a time.
+def versions_of(diagnoser: Diagnoser) -> dict[str, str]:
+    """The versions of what made a report."""
+    versions = _shipped() | {"rules": diagnoser.rules_version}
+    return versions | ({"model": diagnoser.model_version} if diagnoser.model_version else {})
+
+
+def rows_of_parts(folder: Folder, wanted: Wanted | None = None) -> Iterator[Row]:
+    """The rows of a job in the order of its archives, a batch in memory at a time.
 
     Args:
-        folder: of the job; the parts lie in ``parts`` below it.
+        folder: of the job; chunks that are not done are left out.
+        wanted: which rows; ``None``: all.
 
     Raises:
+        OSError: a part cannot be read.
         UnreadableArchive: a part is damaged.
     """
-    for file in sorted((folder / PARTS).glob("*.parquet"), key=_number):
-        if not file.name.startswith("."):
-            yield from _rows_of(file)
+    return (Row(**values) for batch in batches(folder, wanted) for values in batch.to_pylist())
 
 
 def write_report(
-    folder: Path, file: Path, language: str, *, show_addresses: bool = False, about: About | None = None
+    folder: Folder, file: Path, language: str, *, show_addresses: bool = False, about: About | None = None
 ) -> Summary:
     """Writes the report on a job's results, all of it or nothing; gives its figures.
 
@@ -99,7 +101,7 @@ def write_report(
     Raises:
         UnknownName: there is no such language.
         UnreadableArchive: a part is damaged.
-        OSError: the file cannot be written.
+        OSError: a part cannot be read, or the file not be written.
     """
     _check(language)
     summary = summarise(rows_of_parts(folder), show_addresses=show_addresses)
@@ -222,24 +224,6 @@ class Page:
 def _totals(timeline: Timeline) -> list[tuple[str, int]]:
     sums = (sum(each.counts[place] for each in timeline.columns) for place in range(len(timeline.groups)))
     return [(group, total) for group, total in zip(timeline.groups, sums, strict=True) if total]
-
-
-def _rows_of(file: Path) -> Iterator[Row]:
-    try:
-        with pq.ParquetFile(file) as part:
-            for batch in part.iter_batches(batch_size=ROWS_AT_ONCE, columns=list(_COLUMNS)):
-                for values in batch.to_pylist():
-                    yield Row(**{name: _plain(value) for name, value in values.items()})
-    except (pa.ArrowException, TypeError) as error:
-        raise UnreadableArchive("this part of the results is damaged", file.name) from error
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401  # as Parquet has it
-    return value.isoformat() if isinstance(value, datetime) else value
-
-
-def _number(file: Path) -> tuple[int, str]:
-    return (int(file.stem) if file.stem.isdecimal() else -1), file.name
 
 
 def _check(language: str) -> None:

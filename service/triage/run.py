@@ -15,10 +15,10 @@ from typing import Any
 import joblib
 import orjson
 
-from model.resources import data_files, disk_files
 from service.errors import JobRefused, UnreadableArchive
 from service.triage import addresses, parts, planning
 from service.triage.addresses import name_of, shown
+from service.triage.folders import Folder
 from service.triage.nouns import Chunk, Done, Execute, Kind, Packing, Work
 from service.triage.work import Bound, ChunkWork, Options
 from service.version import VERSION
@@ -55,7 +55,7 @@ class Job:
         chunks: how many there are.
     """
 
-    folder: Path
+    folder: Folder
     archives: tuple[str, ...]
     options: Options
     chunks: int
@@ -68,7 +68,7 @@ class Job:
     def left(self) -> Iterator[Chunk]:
         """The chunks that are not done, in order."""
         done = {each.chunk for each in parts.finished(self.folder)}
-        with (self.folder / _CHUNKS).open("rb") as lines:
+        with self.folder.opened(_CHUNKS) as lines:
             for number, line in enumerate(lines):
                 if number not in done:
                     yield self._chunk(orjson.loads(line))
@@ -80,7 +80,7 @@ class Job:
         return Chunk(address=address, kind=kind, packing=packing, members=members, **values)
 
 
-def prepare(folder: Path, archives: Sequence[str], options: Options) -> Job:
+def prepare(folder: Folder, archives: Sequence[str], options: Options) -> Job:
     """Plans a job in a folder; one that was begun there goes on.
 
     Args:
@@ -92,24 +92,28 @@ def prepare(folder: Path, archives: Sequence[str], options: Options) -> Job:
         JobRefused: the folder has a job on other archives, or with other options, rules or classifier.
         OSError: an archive is not there, or the folder cannot be written.
     """
-    (folder / parts.PARTS).mkdir(parents=True, exist_ok=True)
+    folder.make(parts.PARTS)
     known = is_begun(folder)
-    with parts.replaced(folder / f"{_CHUNKS}.new") as path:
+    with folder.writing(_CHUNKS) as path:
         count, digest = _write_plan(path, archives, options)
-    told = _told(archives, options, digest)
-    if known:
-        _check(folder, told)
-    (folder / f"{_CHUNKS}.new").replace(folder / _CHUNKS)
+        told = _told(archives, options, digest)
+        if known:
+            _check(folder, told)
     if not known:
-        with parts.replaced(folder / _JOB) as path:
+        with folder.writing(_JOB) as path:
             path.write_bytes(orjson.dumps(told, option=orjson.OPT_INDENT_2))
-    parts.sweep(folder)
+    for below in ("", parts.PARTS):
+        folder.sweep(below)
     return Job(folder, tuple(archives), options, count)
 
 
-def is_begun(folder: Path) -> bool:
-    """Whether a folder has a job."""
-    return (folder / _JOB).exists()
+def is_begun(folder: Folder) -> bool:
+    """Whether a folder has a job.
+
+    Raises:
+        OSError: the folder cannot be reached.
+    """
+    return folder.exists(_JOB)
 
 
 def run(job: Job, execute: Execute, on_done: Callable[[Done], None]) -> None:
@@ -210,6 +214,7 @@ def _write_plan(path: Path, archives: Sequence[str], options: Options) -> tuple[
 
 def _told(archives: Sequence[str], options: Options, digest: str) -> dict[str, Any]:
     """What a job is of, as it stands in ``job.json``."""
+    diagnoser = options.diagnoser()
     return {
         "format": _FORMAT,
         "version": VERSION,
@@ -221,20 +226,10 @@ def _told(archives: Sequence[str], options: Options, digest: str) -> dict[str, A
             "limits": asdict(options.limits),
             "schemes": sorted(options.schemes),
         },
-        "rules": _rules_digest(options),
-        "model": options.diagnoser().model_version,
+        "rules": diagnoser.rules_version,
+        "model": diagnoser.model_version,
         "chunks": digest,
     }
-
-
-def _rules_digest(options: Options) -> str:
-    """Changes when the shipped rules or the user's own do."""
-    own = disk_files(options.rules_dir) if options.rules_dir else ()
-    digest = hashlib.sha256()
-    for file in (*data_files("rules"), *own):
-        raw = file.read_bytes()
-        digest.update(f"{file.name} {len(raw)}\n".encode() + raw)
-    return digest.hexdigest()
 
 
 def _archive(address: str, options: Options) -> dict[str, Any]:
@@ -246,14 +241,14 @@ def _archive(address: str, options: Options) -> dict[str, Any]:
     return {"address": shown(address), "size": known.size, "version": known.version}
 
 
-def _check(folder: Path, told: dict[str, Any]) -> None:
+def _check(folder: Folder, told: dict[str, Any]) -> None:
     """Refuses to go on with a job that is of something else.
 
     Raises:
         JobRefused: it is.
     """
     try:
-        known = orjson.loads((folder / _JOB).read_bytes())
+        known = orjson.loads(folder.read(_JOB))
     except ValueError:
         known = None
     if not isinstance(known, dict):

@@ -15,6 +15,7 @@ from model.types import Form
 from service.settings import Settings
 from service.triage import parts, reading, rows
 from service.triage.addresses import SCHEMES
+from service.triage.folders import Folder
 from service.triage.guards import Limits
 from service.triage.nouns import Chunk, Done, Item, Kind, Row, Work
 from service.triage.planning import CHUNK_BYTES
@@ -68,12 +69,12 @@ class ChunkWork:
     """The work on a chunk; it can be pickled, and be done again.
 
     Args:
-        folder: of the job; every process must see it under this name.
+        folder: of the job; every process must see the same there.
         options: what decides on the rows.
         names: what the archives are called in rows, by address.
     """
 
-    folder: Path
+    folder: Folder
     options: Options
     names: Mapping[str, str]
 
@@ -87,7 +88,7 @@ class ChunkWork:
         written = parts.write(self.folder, chunk.number, self._rows(chunk, count))
         done = Done(
             chunk=chunk.number,
-            part=str(parts.part_of(self.folder, chunk.number)),
+            part=self.folder.address_of(parts.part_of(chunk.number)),
             items=count.items,
             rows=written,
             errors=count.errors,

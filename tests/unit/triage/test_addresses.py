@@ -228,7 +228,7 @@ class Server:
 
 
 def test_a_server_without_ranges_is_read_forwards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(addresses, "_file_system", lambda _: (Server(), "/a"))
+    monkeypatch.setattr(addresses, "file_system", lambda _: (Server(), "/a"))
 
     with closing(addresses.open_at("https://example.com/a", 4)) as stream:
         assert (stream.read(2), stream.seek(8), stream.read(5)) == (b"45", 8, b"89")
@@ -239,9 +239,9 @@ def test_a_server_without_ranges_is_read_forwards(monkeypatch: pytest.MonkeyPatc
 
 def test_every_failure_of_a_store_is_an_os_error_without_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     failing = Server(RuntimeError("key word"))
-    monkeypatch.setattr(addresses, "_file_system", lambda _: (failing, "/a"))
+    monkeypatch.setattr(addresses, "file_system", lambda _: (failing, "/a"))
 
     with pytest.raises(OSError, match="RuntimeError") as caught:
         addresses.open_at("https://u:w@example.com/a?sig=1")
 
-    assert str(caught.value) == "https://example.com/a cannot be read: RuntimeError"
+    assert str(caught.value) == "https://example.com/a cannot be reached: RuntimeError"

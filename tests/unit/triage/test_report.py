@@ -3,6 +3,7 @@
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,8 +13,9 @@ from model.errors import UnknownName
 from model.languages import LANGUAGES
 from service.errors import UnreadableArchive
 from service.triage import parts
-from service.triage.nouns import Row
-from service.triage.report import About, as_html, rows_of_parts, write_report
+from service.triage.folders import Folder, folder_at
+from service.triage.nouns import Done, Row
+from service.triage.report import About, as_html, rows_of_parts, versions_of, write_report
 from service.triage.summary import summarise
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\"'&"
@@ -41,6 +43,11 @@ ROWS = [
 ]
 
 
+class Versions(NamedTuple):
+    rules_version: str
+    model_version: str | None
+
+
 class Tags(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
@@ -57,11 +64,13 @@ def tags(page: str) -> list[tuple[str, dict[str, str | None]]]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / parts.PARTS).mkdir()
-    parts.write(tmp_path, 0, ROWS[:3])
-    parts.write(tmp_path, 1, ROWS[3:])
-    return tmp_path
+def folder(tmp_path: Path) -> Folder:
+    folder = folder_at(tmp_path)
+    folder.make(parts.PARTS)
+    for chunk, rows in enumerate((ROWS[:3], ROWS[3:])):
+        count = parts.write(folder, chunk, rows)
+        parts.finish(folder, Done(chunk, "", items=count, rows=count, errors=0, size=0, seconds=0))
+    return folder
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -107,7 +116,7 @@ def test_no_address_stands_in_full_unless_asked_for(language: str) -> None:
     assert "person1@example.net" in as_html(summarise(ROWS, show_addresses=True), language)
 
 
-def test_the_same_rows_make_the_same_bytes(folder: Path, tmp_path: Path) -> None:
+def test_the_same_rows_make_the_same_bytes(folder: Folder, tmp_path: Path) -> None:
     for name in ("1.html", "2.html", "1.json", "2.json"):
         write_report(folder, tmp_path / name, "en")
 
@@ -115,20 +124,20 @@ def test_the_same_rows_make_the_same_bytes(folder: Path, tmp_path: Path) -> None
     assert (tmp_path / "1.json").read_bytes() == (tmp_path / "2.json").read_bytes()
 
 
-def test_parts_give_all_rows_in_order(folder: Path) -> None:
+def test_parts_give_all_rows_in_order(folder: Folder) -> None:
     assert ROWS == list(rows_of_parts(folder))
 
 
-def test_a_damaged_part_is_named_and_no_report_is_left(folder: Path, tmp_path: Path) -> None:
-    parts.part_of(folder, 1).write_bytes(b"PAR1")
+def test_a_damaged_part_is_named_and_no_report_is_left(folder: Folder, tmp_path: Path) -> None:
+    Path(folder.address_of(parts.part_of(1))).write_bytes(b"PAR1")
 
     with pytest.raises(UnreadableArchive, match=r"000001\.parquet"):
         write_report(folder, tmp_path / "r.html", "en")
     assert not (tmp_path / "r.html").exists()
 
 
-def test_a_part_without_the_columns_is_damaged(folder: Path) -> None:
-    pq.write_table(pa.table({"archive": ["a"]}), parts.part_of(folder, 1))
+def test_a_part_without_the_columns_is_damaged(folder: Folder) -> None:
+    pq.write_table(pa.table({"archive": ["a"]}), folder.address_of(parts.part_of(1)))
 
     with pytest.raises(UnreadableArchive):
         list(rows_of_parts(folder))
@@ -152,6 +161,17 @@ def test_every_table_and_picture_can_be_heard(language: str) -> None:
     )
 
 
-def test_a_language_that_nobody_translated_is_refused(folder: Path, tmp_path: Path) -> None:
+def test_a_language_that_nobody_translated_is_refused(folder: Folder, tmp_path: Path) -> None:
     with pytest.raises(UnknownName):
         write_report(folder, tmp_path / "r.html", "xx")
+
+
+@pytest.mark.parametrize(("model", "names"), [("m1", ["m1", "r1"]), (None, ["r1"])])
+def test_the_page_names_the_rules_and_the_classifier_that_there_were(
+    model: str | None, names: list[str]
+) -> None:
+    versions = versions_of(Versions("r1", model))  # type: ignore[arg-type]
+    page = as_html(summarise(ROWS), "en", About(versions=versions))
+
+    assert [name for name in ("m1", "r1") if f'<span class="code">{name}</span>' in page] == names
+    assert {"product", "taxonomy"} < set(versions)

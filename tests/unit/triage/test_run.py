@@ -16,6 +16,7 @@ import pytest
 from model.types import Diagnosis, Form
 from service.errors import JobRefused
 from service.triage import parts, run
+from service.triage.folders import folder_at
 from service.triage.nouns import Chunk, Done, Execute, Item, Kind, Work
 from service.triage.run import MOST_FAILURES, Job, prepare, serially, with_joblib
 from service.triage.work import Options, rows_of
@@ -40,16 +41,16 @@ def archive(tmp_path: Path) -> str:
 
 @pytest.fixture
 def job(tmp_path: Path, archive: str) -> Job:
-    return prepare(tmp_path / "job", [archive], OPTIONS)
+    return prepare(folder_at(tmp_path / "job"), [archive], OPTIONS)
 
 
 def rows(job: Job) -> list[dict[str, Any]]:
-    return [row for file in parts.files(job.folder) for row in pq.read_table(file).to_pylist()]
+    return [row for done in parts.finished(job.folder) for row in pq.read_table(done.part).to_pylist()]
 
 
 @pytest.fixture
 def undisturbed(tmp_path: Path, archive: str) -> list[dict[str, Any]]:
-    job = prepare(tmp_path / "undisturbed", [archive], OPTIONS)
+    job = prepare(folder_at(tmp_path / "undisturbed"), [archive], OPTIONS)
     run.run(job, serially, ignored)
     return rows(job)
 
@@ -188,7 +189,7 @@ def test_another_or_a_changed_archive_is_refused(job: Job, archive: str, tmp_pat
     ("key", "reason"), [("rules", "the rules"), ("model", "the classifier"), ("version", "another version")]
 )
 def test_other_rules_and_classifiers_are_refused(job: Job, key: str, reason: str) -> None:
-    path = job.folder / "job.json"
+    path = Path(job.folder.address_of("job.json"))
     path.write_bytes(orjson.dumps(orjson.loads(path.read_bytes()) | {key: "another"}))
 
     with pytest.raises(JobRefused, match=reason):
@@ -196,15 +197,15 @@ def test_other_rules_and_classifiers_are_refused(job: Job, key: str, reason: str
 
 
 def test_a_refused_job_keeps_its_plan(job: Job) -> None:
-    before = (job.folder / "chunks.ndjson").read_bytes()
+    before = job.folder.read("chunks.ndjson")
     with pytest.raises(JobRefused):
         prepare(job.folder, job.archives, replace(OPTIONS, chunk_bytes=300))
 
-    assert (job.folder / "chunks.ndjson").read_bytes() == before
+    assert job.folder.read("chunks.ndjson") == before
 
 
 def test_a_damaged_description_is_refused(job: Job) -> None:
-    (job.folder / "job.json").write_bytes(b"{")
+    Path(job.folder.address_of("job.json")).write_bytes(b"{")
 
     with pytest.raises(JobRefused, match="damaged"):
         prepare(job.folder, job.archives, OPTIONS)
@@ -212,7 +213,7 @@ def test_a_damaged_description_is_refused(job: Job) -> None:
 
 def test_no_secret_of_an_address_is_written_down(tmp_path: Path) -> None:
     options = replace(OPTIONS, schemes=frozenset({"file"}))
-    prepare(tmp_path / "job", ["https://user:word@example.com/a.mbox?sig=key"], options)
+    prepare(folder_at(tmp_path / "job"), ["https://user:word@example.com/a.mbox?sig=key"], options)
 
     written = b"".join(path.read_bytes() for path in (tmp_path / "job").iterdir() if path.is_file())
     assert b"https://example.com/a.mbox" in written
