@@ -21,6 +21,7 @@ from model.taxonomy import taxonomy
 from model.types import Diagnosis, Permanence
 from service.anonymise import MAX_NOTE_CHARS, masked_reply, names_in, points_to_somebody, safe_note
 from service.errors import BadCorrection
+from service.once import Once
 
 ID_CHARS = 16
 
@@ -71,14 +72,6 @@ class Correction:
     model_version: str | None
     count: int
     created_at: str
-
-
-@dataclass(frozen=True, slots=True)
-class Once:
-    """A request that is to count once: digests of the caller's key and of the body."""
-
-    key: str
-    body: str
 
 
 class FeedbackStore(Protocol):

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import fields
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from model.errors import UnknownName
-from service.errors import KeyReused, StoreUnavailable
-from service.feedback import Correction, Draft, Once, Status, correction_of, kept
+from service.clock import Clock, in_iso, now
+from service.errors import StoreUnavailable
+from service.feedback import Correction, Draft, Status, correction_of, kept
+from service.once import KEYS_KEPT_FOR, Once
 
 FILE = "feedback.sqlite"
 WAIT_S = 5.0
-KEYS_KEPT_FOR = timedelta(days=7)
 
 MIGRATIONS = (
     """
@@ -40,12 +41,6 @@ _COLUMNS = ", ".join(_NAMES)
 _INSERT = f"INSERT INTO correction ({_COLUMNS}) VALUES ({', '.join(f':{name}' for name in _NAMES)})"  # noqa: S608
 _SELECT = f"SELECT {_COLUMNS} FROM correction"  # noqa: S608  # the names are ours
 
-Clock = Callable[[], datetime]
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
 
 class SqliteStore:
     """A ``FeedbackStore`` below a folder, which is made when the first correction comes.
@@ -55,7 +50,7 @@ class SqliteStore:
         clock: tells the time.
     """
 
-    def __init__(self, folder: Path | None, clock: Clock = _now) -> None:
+    def __init__(self, folder: Path | None, clock: Clock = now) -> None:
         self._folder = folder
         self._clock = clock
 
@@ -73,7 +68,7 @@ class SqliteStore:
                 return earlier
             database.execute(
                 f"{_INSERT} ON CONFLICT (id) DO UPDATE SET count = count + 1",
-                _row(kept(draft, at=_shown(now))),
+                _row(kept(draft, at=in_iso(now))),
             )
             correction = _one(database, draft.id)
             if once:
@@ -193,16 +188,15 @@ def _answer_before(database: sqlite3.Connection, once: Once) -> Correction | Non
     row = database.execute("SELECT body, correction FROM answered WHERE key = ?", (once.key,)).fetchone()
     if row is None:
         return None
-    if row["body"] != once.body:
-        raise KeyReused("This Idempotency-Key came with another body before.")
+    once.check(row["body"])
     return correction_of(orjson.loads(row["correction"]))
 
 
 def _remember(database: sqlite3.Connection, once: Once, correction: Correction, now: datetime) -> None:
-    database.execute("DELETE FROM answered WHERE created_at < ?", (_shown(now - KEYS_KEPT_FOR),))
+    database.execute("DELETE FROM answered WHERE created_at < ?", (in_iso(now - KEYS_KEPT_FOR),))
     database.execute(
         "INSERT INTO answered VALUES (?, ?, ?, ?)",
-        (once.key, once.body, orjson.dumps(correction).decode(), _shown(now)),
+        (once.key, once.body, orjson.dumps(correction).decode(), in_iso(now)),
     )
 
 
@@ -213,7 +207,3 @@ def _row(correction: Correction) -> dict[str, Any]:
 
 def _correction(row: sqlite3.Row) -> Correction:
     return correction_of({**dict(row), "features": orjson.loads(row["features"])})
-
-
-def _shown(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

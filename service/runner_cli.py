@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import time
-from threading import Event, Thread
+from threading import Event
 from types import FrameType
 
 import click
 import structlog
 
 from service import logs
+from service.orphan import when_orphaned
 from service.settings import Settings, unknown_names
 
-WATCH_S = 0.5
 GRACE_S = 10.0
 """How long a runner that lost its parent has to give its order back."""
 
@@ -43,7 +43,7 @@ def runner(*, once: bool, lease_s: float, parent: int | None) -> None:
     stop = Event()
     _listen(stop)
     if parent:
-        Thread(target=_watch, args=(parent, stop), name="parent-watch", daemon=True).start()
+        when_orphaned(parent, lambda: _end(stop))
     run_runner(settings, stop, until_idle=once, lease_s=lease_s)
 
 
@@ -97,9 +97,7 @@ def _listen(stop: Event) -> None:
         signal.signal(number, take)
 
 
-def _watch(parent: int, stop: Event) -> None:
-    while os.getppid() == parent:
-        time.sleep(WATCH_S)
+def _end(stop: Event) -> None:
     stop.set()
     time.sleep(GRACE_S)
     os._exit(os.EX_UNAVAILABLE)

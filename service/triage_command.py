@@ -8,13 +8,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from threading import current_thread, main_thread
 from typing import Any, Self
 
 import click
 
+from service.clock import in_short, now
 from service.errors import JobRefused, UnreadableArchive
 from service.settings import Settings
 from service.text_answer import printable
@@ -187,8 +187,8 @@ def _finish(job: Job, sums: Sums, request: Request, language: str) -> None:
     """Writes the results and the report, and says what there was."""
     results.write_rows(job.folder, request.out)
     if request.report:
-        made_at = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-        about = About(", ".join(map(shown, request.paths)), made_at, versions_of(job.options.diagnoser()))
+        title, versions = ", ".join(map(shown, request.paths)), versions_of(job.options.diagnoser())
+        about = About(title, in_short(now()), versions)
         write_report(job.folder, request.report, language, show_addresses=request.show_addresses, about=about)
     click.echo("\n".join(_summary(sums, results.tally(job.folder))))
     if sums.items == sums.errors:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import hmac
 import re
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
 
+from service.clock import Clock, in_iso, now
 from service.errors import SettingError
 from service.outgoing import Caller, HttpCaller
 from service.settings import Settings
@@ -27,12 +28,6 @@ MOST_SIGNATURES = 16
 ID, TIMESTAMP, SIGNATURE = "webhook-id", "webhook-timestamp", "webhook-signature"
 _VERSION = "v1,"
 _SECONDS = re.compile(r"[0-9]{1,12}")
-
-Clock = Callable[[], datetime]
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 def signed(secret: bytes, event_id: str, at: datetime, body: bytes) -> dict[str, str]:
@@ -101,7 +96,7 @@ class Events:
     types: frozenset[str] = frozenset({ARCHIVE_FINISHED})
     kinds: frozenset[str] = frozenset()
     categories: frozenset[str] = frozenset()
-    clock: Clock = _now
+    clock: Clock = now
 
     def archive_finished(self, order: Order) -> bool:
         """Tells that a job ended; whether anybody wants to know.
@@ -141,12 +136,12 @@ class Events:
         return True
 
     def _send(self, kind: str, event_id: str, at: datetime, told: Mapping[str, Any]) -> None:
-        body = orjson.dumps({"type": kind, "timestamp": _shown(at), "data": told})
+        body = orjson.dumps({"type": kind, "timestamp": in_iso(at), "data": told})
         headers = {"Content-Type": "application/json", **signed(self.secret, event_id, self.clock(), body)}
         self.caller.call("POST", self.path, body=body, headers=headers)
 
 
-def events_of(settings: Settings, caller: Caller | None = None, clock: Clock = _now) -> Events | None:
+def events_of(settings: Settings, caller: Caller | None = None, clock: Clock = now) -> Events | None:
     """What sends events as the settings say; ``None`` where they name no receiver.
 
     Args:
@@ -185,16 +180,12 @@ def _finished(order: Order) -> dict[str, Any]:
         "items": standing.items,
         "rows": standing.rows,
         "errors": standing.errors,
-        "created_at": _shown(order.created_at),
-        "finished_at": _shown(order.finished_at) if order.finished_at else None,
-        "expires_at": _shown(order.expires_at) if order.expires_at else None,
+        "created_at": in_iso(order.created_at),
+        "finished_at": in_iso(order.finished_at) if order.finished_at else None,
+        "expires_at": in_iso(order.expires_at) if order.expires_at else None,
     }
 
 
 def _signature(secret: bytes, event_id: str, seconds: str, body: bytes) -> str:
     content = f"{event_id}.{seconds}.".encode() + body
     return b64encode(hmac.digest(secret, content, "sha256")).decode()
-
-
-def _shown(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -6,7 +6,8 @@ import pytest
 
 from model.errors import UnknownName
 from service.errors import KeyReused
-from service.feedback import Correction, Draft, Once, Status, kept
+from service.feedback import Correction, Draft, Status, kept
+from service.once import Once
 
 MOMENT = "2026-11-02T10:14:07Z"
 

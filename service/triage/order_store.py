@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +23,9 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from model.errors import UnknownName
-from service.errors import KeyReused, StillRunning, StoreUnavailable
-from service.feedback import Once
+from service.clock import Clock, now
+from service.errors import StillRunning, StoreUnavailable
+from service.once import KEYS_KEPT_FOR, Once
 from service.settings import Settings
 from service.triage.order_database import Database
 from service.triage.order_tables import ANSWERED, ORDERS, Moment, order_of, row_of
@@ -35,7 +35,6 @@ LEASE_S = 30.0
 """How long a runner that is not heard of keeps an order."""
 
 KEEP_DAYS = 7
-KEYS_KEPT_FOR = timedelta(days=7)
 MOST_DEATHS = 10
 """So many runners may vanish over one order without that a chunk gets done; then it fails."""
 
@@ -51,12 +50,6 @@ TOLD_AT_ONCE = 5
 _DEADLY = f"{MOST_DEATHS} runners died over it without getting anything done"
 _ENDS = [each.value for each in State if each.is_end]
 _MOST_DOUBLINGS = 12
-
-Clock = Callable[[], datetime]
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 class SqlOrderStore:
@@ -75,7 +68,7 @@ class SqlOrderStore:
     def __init__(
         self,
         place: str | Path | None,
-        clock: Clock = _now,
+        clock: Clock = now,
         *,
         lease_s: float = LEASE_S,
         keep_days: int = KEEP_DAYS,
@@ -261,7 +254,7 @@ class SqlOrderStore:
             return connection.execute(update(ORDERS).where(which).values(values)).rowcount == 1
 
 
-def store_of(settings: Settings, clock: Clock = _now, *, lease_s: float = LEASE_S) -> SqlOrderStore:
+def store_of(settings: Settings, clock: Clock = now, *, lease_s: float = LEASE_S) -> SqlOrderStore:
     """The store that the settings name.
 
     Raises:
@@ -298,8 +291,8 @@ def _earlier(connection: Connection, wish: Wish, once: Once | None, now: datetim
     if once:
         connection.execute(delete(ANSWERED).where(ANSWERED.c.created_at < now - KEYS_KEPT_FOR))
         answer = connection.execute(select(ANSWERED).where(ANSWERED.c.key == once.key)).mappings().first()
-        if answer and answer["body"] != once.body:
-            raise KeyReused("This Idempotency-Key came with another body before.")
+        if answer:
+            once.check(answer["body"])
         known = answer["order_id"] if answer else known
     row = connection.execute(select(ORDERS).where(ORDERS.c.id == known)).mappings().first()
     return order_of(row) if row else None

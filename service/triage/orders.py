@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from service.feedback import Once
+from service.once import Once
 from service.triage.nouns import Kind
 
 

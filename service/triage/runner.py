@@ -13,6 +13,7 @@ from uuid import uuid4
 import structlog
 
 from model.errors import NdrError, UnknownName
+from service.clock import Clock, now
 from service.errors import CallFailed, CallRefused, ServiceError, StoreUnavailable
 from service.logs import places_of
 from service.settings import Settings
@@ -37,14 +38,9 @@ SWEEP_EVERY = timedelta(minutes=1)
 QUIET_FOR = timedelta(seconds=30)
 """How long nothing is told after a receiver could not be reached."""
 
-Clock = Callable[[], datetime]
 Given = TypeVar("Given")
 
 _log = structlog.get_logger()
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 def archives_root(settings: Settings) -> str:
@@ -93,7 +89,7 @@ class Runner:
         options: Options,
         execute: Execute,
         events: Events | None = None,
-        clock: Clock = _now,
+        clock: Clock = now,
         *,
         stop: Event | None = None,
         name: str = "",

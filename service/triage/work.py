@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from threading import Thread, current_thread, main_thread
+from threading import current_thread, main_thread
 
 from model.types import Form
+from service.orphan import when_orphaned
 from service.settings import Settings
 from service.triage import parts, reading, rows
 from service.triage.addresses import SCHEMES
@@ -20,9 +21,6 @@ from service.triage.guards import Limits
 from service.triage.nouns import Chunk, Done, Item, Kind, Row, Work
 from service.triage.planning import CHUNK_BYTES
 from service.wiring import Diagnoser, build
-
-WATCH_S = 1.0
-"""How often a worker looks whether the process that started it is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,15 +129,9 @@ class Bound:
 @cache
 def _end_with(runner: int) -> None:
     """Watches, from now on, whether this process became an orphan; Ctrl-C is for the one that started it."""
-    Thread(target=_watch, args=(runner,), name="orphan-watch", daemon=True).start()
+    when_orphaned(runner, lambda: os._exit(os.EX_UNAVAILABLE))
     if current_thread() is main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _watch(runner: int) -> None:
-    while os.getppid() == runner:
-        time.sleep(WATCH_S)
-    os._exit(os.EX_UNAVAILABLE)
 
 
 def rows_of(diagnoser: Diagnoser, archive: str, item: Item) -> tuple[Row, ...]:

@@ -10,7 +10,7 @@ from http import HTTPStatus
 import structlog
 from flask import Response, jsonify, request
 
-from service.feedback import Once
+from service.once import Once
 from service.web import errors
 from service.web.bodies import read_feedback
 from service.web.description import Blueprint

@@ -13,8 +13,9 @@ import pytest
 from model.errors import UnknownName
 from model.types import Permanence
 from service.errors import KeyReused, StoreUnavailable
-from service.feedback import Draft, FeedbackStore, Once, Status, kept
-from service.feedback_store import FILE, KEYS_KEPT_FOR, MIGRATIONS, SqliteStore
+from service.feedback import Draft, FeedbackStore, Status, kept
+from service.feedback_store import FILE, MIGRATIONS, SqliteStore
+from service.once import KEYS_KEPT_FOR, Once
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 DRAFT = Draft("parcel desk closed", ("parcel", "desk", "closed"), "recipient_restricted", "unknown", "r1")

@@ -16,7 +16,7 @@ from sqlalchemy import NullPool, create_engine, update
 
 from model.errors import UnknownName
 from service.errors import KeyReused, StillRunning, StoreUnavailable
-from service.feedback import Once
+from service.once import Once
 from service.settings import Settings
 from service.triage.nouns import Kind
 from service.triage.order_database import FILE
