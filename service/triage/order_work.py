@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 import structlog
 
 from model.languages import LANGUAGES
+from service.clock import in_short
 from service.errors import JobRefused
 from service.triage import parts
 from service.triage.chunk_size import chunk_bytes_for
@@ -59,17 +60,14 @@ class OrderWork:
         options = replace(self.options, kind=wish.kind, column=wish.column, chunk_bytes=size)
         job = prepared(self.folder, wish.archives, options)
         lease.count(job.chunks, parts.finished(self.folder))
-        run(job, lease.guarded(self.execute), lease.add)
+        lease.count(job.chunks, run(job, lease.guarded(self.execute), lease.add))
         lease.check()
-        if lease.count(job.chunks, parts.finished(self.folder)).chunks_done != job.chunks:
-            raise FileNotFoundError("parts of the results are missing")
         self._report(job, clock())
 
     def _report(self, job: Job, now: datetime) -> None:
         """Writes a page in each language, and their figures as JSON."""
         summary = summarise(rows_of_parts(job.folder), show_addresses=self.wish.show_addresses)
-        made_at = now.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
-        about = About(self.wish.name, made_at, versions_of(job.options.diagnoser()))
+        about = About(self.wish.name, in_short(now), versions_of(job.options.diagnoser()))
         self._write(REPORT_JSON, summary_json(summary))
         for language in LANGUAGES:
             page = as_html(summary, language, about)

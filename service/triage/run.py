@@ -116,7 +116,7 @@ def is_begun(folder: Folder) -> bool:
     return folder.exists(_JOB)
 
 
-def run(job: Job, execute: Execute, on_done: Callable[[Done], None]) -> None:
+def run(job: Job, execute: Execute, on_done: Callable[[Done], None]) -> tuple[Done, ...]:
     """Works off the chunks of a job that are not done.
 
     Where a worker is killed it starts again with what is left, as long as anything gets done.
@@ -126,9 +126,12 @@ def run(job: Job, execute: Execute, on_done: Callable[[Done], None]) -> None:
         execute: how; ``serially``, or what ``with_joblib`` gives.
         on_done: is told of each chunk that is done now, once and in any order.
 
+    Returns:
+        All chunks of the job, those that were done earlier too.
+
     Raises:
         JobRefused: workers died over and over.
-        OSError: an archive cannot be reached, or the folder not written.
+        OSError: an archive cannot be reached, the folder not written, or parts of the results are missing.
     """
     told = {done.chunk for done in parts.finished(job.folder)}
     failures = 0
@@ -140,7 +143,7 @@ def run(job: Job, execute: Execute, on_done: Callable[[Done], None]) -> None:
             _tell(parts.finished(job.folder), told, on_done)
             failures = 1 if len(told) > before else failures + 1
         else:
-            return
+            return _whole(job)
     raise JobRefused(f"the workers died {MOST_FAILURES} times without getting anything done")
 
 
@@ -187,6 +190,18 @@ def _tell(found: Iterator[Done], told: set[int], on_done: Callable[[Done], None]
         if done.chunk not in told:
             told.add(done.chunk)
             on_done(done)
+
+
+def _whole(job: Job) -> tuple[Done, ...]:
+    """All chunks of a job whose work is over.
+
+    Raises:
+        FileNotFoundError: some were removed since, or written to another folder of the same name.
+    """
+    found = tuple(parts.finished(job.folder))
+    if len(found) != job.chunks:
+        raise FileNotFoundError("parts of the results are missing; every worker must see the job's folder")
+    return found
 
 
 def _write_plan(path: Path, archives: Sequence[str], options: Options) -> tuple[int, str]:

@@ -132,6 +132,16 @@ def test_workers_that_die_without_progress_end_the_job(job: Job) -> None:
         run.run(job, Dying(0, MOST_FAILURES), ignored)
 
 
+def test_a_part_that_is_not_there_at_the_end_is_no_success(job: Job) -> None:
+    def elsewhere(work: Work, chunks: Iterable[Chunk]) -> Iterator[Done]:
+        for done in serially(work, chunks):
+            job.folder.remove(parts.part_of(done.chunk))
+            yield done
+
+    with pytest.raises(FileNotFoundError, match="parts of the results are missing"):
+        run.run(job, elsewhere, ignored)
+
+
 def test_a_job_that_stopped_goes_on_where_it_was(
     job: Job, archive: str, undisturbed: list[dict[str, Any]]
 ) -> None:
