@@ -10,6 +10,9 @@ import re2
 CHUNK = 250
 """Patterns a filter: more in one, and its automaton outgrows its memory; fewer, and there are more passes."""
 
+FRUGAL_BYTES = 256 << 10
+"""What a pattern of a set may take, as long as that is enough for it: thousands of them add up."""
+
 
 def compiled(text: str) -> Any:  # noqa: ANN401  # re2 has no type stubs
     """One pattern.
@@ -49,9 +52,13 @@ class PatternSet:
 
 def _filter(texts: tuple[str, ...]) -> Any:  # noqa: ANN401  # re2 has no type stubs
     chunk = re2.Filter()
-    options = _options()
+    frugal, roomy = _options(), _options()
+    frugal.max_mem = FRUGAL_BYTES
     for text in texts:
-        chunk.Add(text, options)
+        try:
+            chunk.Add(text, frugal)
+        except re2.error:
+            chunk.Add(text, roomy)
     chunk.Compile()
     return chunk
 

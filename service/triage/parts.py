@@ -18,7 +18,7 @@ from service.triage.rows import SCHEMA
 
 PARTS = "parts"
 _PART, _NOTE = ".parquet", ".done"
-GROUP_ROWS = 1_000
+GROUP_ROWS = 500
 """Rows of a row group: what is held in memory at once."""
 
 COMPRESSION = "zstd"

@@ -13,14 +13,17 @@ from threading import current_thread, main_thread
 
 from model.types import Form
 from service.orphan import when_orphaned
-from service.settings import Settings
 from service.triage import parts, reading, rows
 from service.triage.addresses import SCHEMES
 from service.triage.folders import Folder
+from service.triage.frugal import frugal_diagnoser, give_back
 from service.triage.guards import Limits
 from service.triage.nouns import Chunk, Done, Item, Kind, Row, Work
 from service.triage.planning import CHUNK_BYTES
-from service.wiring import Diagnoser, build
+from service.wiring import Diagnoser
+
+TIDY_ITEMS = 500
+"""After how many items of a chunk, and after each chunk, free memory is given back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,7 @@ class ChunkWork:
             seconds=round(time.perf_counter() - began, 3),
         )
         parts.finish(self.folder, done)
+        give_back()
         return done
 
     def _rows(self, chunk: Chunk, count: _Count) -> Iterator[Row]:
@@ -106,6 +110,8 @@ class ChunkWork:
             count.errors += found[0].error is not None
             count.size += len(item.raw)
             yield from found
+            if count.items % TIDY_ITEMS == 0:
+                give_back()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,4 +158,4 @@ def rows_of(diagnoser: Diagnoser, archive: str, item: Item) -> tuple[Row, ...]:
 
 @cache
 def _diagnoser(rules_dir: Path | None, model_dir: Path | None) -> Diagnoser:
-    return build(Settings(rules_dir=rules_dir, model_dir=model_dir)).diagnoser
+    return frugal_diagnoser(rules_dir, model_dir)

@@ -1,5 +1,6 @@
 """An archive in a store like S3 is triaged as one on disk, and the job's folder may lie there too."""
 
+import os
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import orjson
 import pyarrow.parquet as pq
 import pytest
+from click import UsageError
 from joblib.externals.loky import get_reusable_executor
 
 from service.triage import addresses, run
@@ -17,6 +19,7 @@ from service.triage.report import write_report
 from service.triage.results import Wanted, rows_as_csv, rows_as_ndjson, write_rows
 from service.triage.run import Job, prepare, serially, with_joblib
 from service.triage.work import Options
+from service.triage_command import Request, perform
 
 s3fs = pytest.importorskip("s3fs", reason="needs the package s3fs")
 server = pytest.importorskip("moto.server", reason="needs the package moto[server,s3]")
@@ -128,6 +131,18 @@ def test_results_and_report_of_a_job_in_a_store_lie_there_too(archive: str, tmp_
         assert set(pq.read_table(file)["category"].to_pylist()) == {"mailbox_full"}
     assert job.folder.read("report.html").startswith(b"<!DOCTYPE html>")
     assert b"".join(rows_as_csv(job.folder, full)).count(b"\r\n") == 21
+
+
+def test_the_command_takes_addresses(
+    archive: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    request = Request(paths=(archive,), out=tmp_path / "out.parquet", jobs=1, work="s3://ndr/jobs/1")
+    assert perform(request) == os.EX_OK
+
+    assert pq.read_table(request.out).num_rows == 40
+    assert "items: 40, rows: 40, errors: 0" in capsys.readouterr().out
+    with pytest.raises(UsageError, match="s3://ndr/jobs/1 has the work of an earlier run"):
+        perform(request)
 
 
 def test_removing_a_job_leaves_the_archive(archive: str) -> None:
