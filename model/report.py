@@ -8,6 +8,7 @@ from dataclasses import replace
 from email.message import Message
 
 from model.dsn import DeliveryStatus, is_address, read_delivery_status
+from model.envelope import original_recipient_of
 from model.kind import kind_of
 from model.mail import Mail, header_of, headers_of, read_mail
 from model.notice import (
@@ -27,6 +28,9 @@ from model.trail import trail_of
 from model.types import Failure, Kind, Report
 
 MAX_HOPS = 100
+MAX_NAMED = 5
+"""So many addresses of one field are looked at."""
+
 _STATUS_TYPES = (
     "message/delivery-status",
     "message/global-delivery-status",
@@ -37,6 +41,7 @@ _MESSAGE_ID = re.compile(r"<[^<>\s]{1,990}>")
 _DISPOSED_OF = re.compile(r"^Original-Message-ID[ \t]*:\s*(<[^<>\s]{1,990}>)", re.I | re.M)
 _ABOUT_DELIVERY = (Kind.BOUNCE, Kind.DELAY, Kind.SUCCESS)
 _RECIPIENT_HEADERS = ("X-Failed-Recipients", "Envelope-To", "X-Envelope-To", "To", "Cc")
+_ENVELOPE_HEADERS = ("X-Original-To", "Delivered-To", "Envelope-To", "To")
 _SENDERS = ("To", "Delivered-To", "Return-Path", "Envelope-To", "X-Original-To", "Sender", "From")
 
 
@@ -161,14 +166,14 @@ def _excluded(mail: Mail) -> set[str]:
 def _failures(
     mail: Mail, status: DeliveryStatus, named: tuple[Mention, ...], returned: Message | None
 ) -> tuple[Failure, ...]:
-    """By the delivery status, else the header, the notice, the returned message's own recipients."""
+    """By the delivery status, else the header, notice or envelope, else the returned message's recipients."""
     reasons = {mention.address.lower(): mention.reason for mention in named}
     if len(named) == 1 and len(status.failures) == 1 and not is_address(status.failures[0].address):
         status = replace(status, failures=(replace(status.failures[0], address=named[0].address),))
     if status.failures and any(failure.address for failure in status.failures):
         return tuple(_with_reason(failure, reasons, named) for failure in status.failures)
     listed = addresses(mail.header("X-Failed-Recipients")) or tuple(mention.address for mention in named)
-    listed = listed or _returned_recipients(returned)
+    listed = listed or _enveloped(mail) or _returned_recipients(returned)
     template = status.failures[0] if status.failures else Failure(None)
     found = (replace(template, address=address) for address in listed)
     return tuple(_with_reason(failure, reasons, named) for failure in found) or (template,)
@@ -190,6 +195,13 @@ def _completed(local_part: str, named: Iterable[Mention]) -> str:
     return next(
         (mention.address for mention in named if mention.address.lower().startswith(prefix)), local_part
     )
+
+
+def _enveloped(mail: Mail) -> tuple[str, ...]:
+    """Where the report names nobody, whom the address that it was sent to was made for."""
+    read = (addresses(mail.header(name)) for name in _ENVELOPE_HEADERS)
+    meant = (original_recipient_of(address) for found in read for address in found[:MAX_NAMED])
+    return next(((address,) for address in meant if address), ())
 
 
 def _returned_recipients(returned: Message | None) -> tuple[str, ...]:
