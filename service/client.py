@@ -150,11 +150,7 @@ class Client:
         return _object(self._safe_call("POST", "/v1/diagnose", body, {"Content-Type": media_type}))
 
     def upload_archive(self, file: IO[bytes], *, name: str = "", **options: str) -> Answer:
-        """Uploads an archive of bounces, and starts a job on it; tried once, for each upload starts a job.
-
-        Args:
-            file: a regular file, from where it stands.
-            name, options: parameters of the call; the first is what people know the job by.
+        """Uploads a regular file, and starts a job on it that people know by the name; tried once.
 
         Raises:
             ClientError: it is too large; or nobody answered.
@@ -296,7 +292,8 @@ class _Sending:
 
     def _is_sent(self, content: bytes) -> bool:
         with suppress(OSError):  # whoever reads the answers notices too
-            return self._sock.sendall(content) is None
+            self._sock.sendall(content)
+            return True
         return False
 
 

@@ -1,0 +1,94 @@
+"""Decides what to do to a ticket on a diagnosis: which tags, whether a note, where to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from hashlib import sha256
+
+from model.types import Action, Diagnosis, Kind, RecipientDiagnosis
+from service.text_answer import labels, text_of
+from service.ticketing.nouns import Change, Note, Routing, System, Tags
+
+MOST_TITLE_CHARS = 200
+MOST_BODY_CHARS = 20_000
+SENT_BACK = (Kind.BOUNCE, Kind.COMPLAINT)
+"""Kinds that may move a ticket; a delay or a holiday changes nothing but tags."""
+
+
+def cautious(diagnosis: Diagnosis) -> Diagnosis:
+    """The same, without the advice to drop an address: for a report on a mail that nobody knows.
+
+    Anybody can write such a report, and would have his way with the addresses of others.
+    """
+    return replace(
+        diagnosis,
+        lead=_cautious(diagnosis.lead),
+        recipients=tuple(_cautious(each) for each in diagnosis.recipients),
+    )
+
+
+def tags_of(diagnosis: Diagnosis, routing: Routing) -> Tags:
+    """The tags for a diagnosis."""
+    verdict = diagnosis.lead.verdict
+    return Tags(
+        kind=diagnosis.kind,
+        category=verdict.category,
+        permanence=verdict.permanence,
+        action=verdict.action,
+        fix_owner=verdict.fix_owner,
+        stage=verdict.stage,
+        confidence=verdict.confidence,
+        extra=routing.tags,
+    )
+
+
+def note_of(diagnosis: Diagnosis, system: System, *, result_id: str, is_known: bool) -> Note:
+    """The note on a diagnosis.
+
+    Args:
+        diagnosis: in the language of the system.
+        system: whose links to use.
+        result_id: what the note is marked with.
+        is_known: whether the report refers to a mail of this system.
+    """
+    lead, words = diagnosis.lead, labels(diagnosis.language)
+    is_told = not is_known and words.has("label", "not_ours")
+    body = text_of(diagnosis) + (f"\n{words.of('label', 'not_ours')}\n" if is_told else "")
+    cause = lead.advice.causes[0].id if lead.advice.causes else ""
+    link = f"{system.link.rstrip('/')}/v1/causes/{cause}" if system.link and cause else ""
+    return Note(lead.advice.title[:MOST_TITLE_CHARS], body[:MOST_BODY_CHARS], result_id, link)
+
+
+def change_of(
+    diagnosis: Diagnosis, system: System, *, note: Note | None, parent: str | None, is_known: bool
+) -> Change:
+    """What to do to a ticket.
+
+    Args:
+        diagnosis: made cautious before, where it has to be.
+        system: whose wishes count.
+        note: the note, if there is to be one.
+        parent: the ticket whose mail came back.
+        is_known: whether the report refers to a mail of this system; else the user's own tags, which may
+            set something off, stay away.
+    """
+    routing = system.categories.get(diagnosis.lead.verdict.category, Routing())
+    tags = tags_of(diagnosis, routing if is_known else Routing())
+    if diagnosis.kind not in SENT_BACK:
+        return Change(tags)
+    merge_into = parent if parent and system.merge else ""
+    return Change(tags, note, routing.queue, routing.priority, merge_into)
+
+
+def likeness_of(diagnosis: Diagnosis) -> str:
+    """What two bounces have in common that tell the same: kind, category, and who did not get it."""
+    named = sorted({(each.address or "").lower() for each in diagnosis.recipients} - {""})
+    about = named or [diagnosis.lead.unwrapped.text]
+    words = (diagnosis.kind, diagnosis.lead.verdict.category, *about)
+    return sha256("\n".join(words).encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def _cautious(recipient: RecipientDiagnosis) -> RecipientDiagnosis:
+    if recipient.verdict.action is not Action.SUPPRESS:
+        return recipient
+    return replace(recipient, verdict=replace(recipient.verdict, action=Action.REVIEW))

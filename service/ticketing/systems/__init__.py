@@ -1,0 +1,1 @@
+"""One module for each ticketing system; ``service.ticketing.adapters`` lists them."""
