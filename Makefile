@@ -3,6 +3,9 @@
 HOST ?= 127.0.0.1
 PORT ?= 8080
 COUNT ?= 100000
+TRIALS ?= 50
+STORE ?= sqlite
+SYSTEM ?= rt
 ARGS ?= -n auto
 CORPUS ?= tests/probes
 
@@ -14,10 +17,11 @@ UV_COMPILE := uv pip compile -q --universal --generate-hashes --no-emit-index-ur
 	--python-version 3.11 --custom-compile-command "make lock" pyproject.toml
 
 .DEFAULT_GOAL := check
-.PHONY: serve test lint types contracts check docs train compare evaluate lab lab-logs lock docker-lint fuzz clean
+.PHONY: serve test lint types contracts check docs train compare evaluate lab lab-logs lock docker-lint fuzz \
+	trials gateways ticketing clean
 
 serve: .venv/runtime  ## Serve on HOST:PORT.
-	$(BIN)/python -m service serve --host $(HOST) --port $(PORT)
+	$(BIN)/python -m service serve --host $(HOST) --port $(PORT) --with-runner
 
 test: .venv/dev  ## Run all tests.
 	$(BIN)/python -m pytest $(ARGS)
@@ -39,6 +43,17 @@ check: test lint types contracts docker-lint  ## Everything that must hold.
 
 fuzz: .venv/dev  ## Send COUNT mutated bounces; none may be answered by a 5xx.
 	$(BIN)/python tests/fuzz.py --count $(COUNT)
+
+trials: .venv/dev  ## Kill workers, runners and services in TRIALS runs while they triage; STORE is sqlite or postgresql.
+	$(BIN)/python tests/trials.py --trials $(TRIALS) --store $(STORE)
+
+gateways: .venv/dev  ## Run real Postfix, Exim, rspamd and Dovecot against the service, in WORK; needs root on Debian.
+	@test -n "$(WORK)" || { echo "Name a scratch folder with WORK=..." >&2; exit 64; }
+	$(BIN)/python tests/real/gateways/trial.py $(WORK)
+
+ticketing: .venv/dev  ## Run a real SYSTEM (rt, roundup, redmine) against the service, in WORK; needs root on Debian.
+	@test -n "$(WORK)" || { echo "Name a scratch folder with WORK=..." >&2; exit 64; }
+	WORK=$(WORK) tests/real/$(SYSTEM).sh
 
 docs: .venv/dev  ## Write the pages that are made from code.
 	$(BIN)/python -m service.settings > docs/settings.md
@@ -65,6 +80,7 @@ lab-logs: .venv/dev  ## Keep the logs of real Postfix and Exim, in WORK; needs r
 
 lock:  ## Resolve the dependencies anew; needs uv.
 	$(UV_COMPILE) -o requirements.lock
+	$(UV_COMPILE) --extra lmtp --extra postgresql -c requirements.lock -o requirements-image.lock
 	$(UV_COMPILE) --group dev --extra cluster --extra lmtp --extra postgresql --extra train -c requirements.lock -o requirements-dev.lock
 
 clean:  ## Remove the private environment.

@@ -1,9 +1,10 @@
-"""The command line: ``ndr serve``, ``classify``, ``diagnose``, ``explain``, ``rules check``, ``feedback``."""
+"""The command line: each command of ``ndr``, and the exit code that a failure ends it with."""
 
 from __future__ import annotations
 
 import os
 import sys
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
@@ -28,8 +29,12 @@ from service.errors import (
     UnreadablePiece,
 )
 from service.feedback_cli import feedback
+from service.gateway_cli import imap, lmtp, milter, pipe
+from service.runner_cli import runner
+from service.runner_keeper import Keeper
 from service.settings import Settings, unknown_names
 from service.text_answer import explanation_of, text_of
+from service.tickets_cli import tickets
 from service.triage_cli import triage
 from service.version import VERSION
 from service.wiring import build
@@ -85,7 +90,8 @@ def ndr() -> None:
 @ndr.command()
 @click.option("--host", help="Address to listen on; NDR_HOST otherwise.")
 @click.option("--port", help="Port to listen on; NDR_PORT otherwise.")
-def serve(host: str | None, port: str | None) -> None:
+@click.option("--with-runner", is_flag=True, help="Work off archives in a process of its own beside it.")
+def serve(host: str | None, port: str | None, *, with_runner: bool) -> None:
     """Serve the HTTP interface until stopped."""
     given = {"NDR_HOST": host, "NDR_PORT": port}
     settings = Settings.read({**os.environ, **{name: value for name, value in given.items() if value}})
@@ -95,7 +101,8 @@ def serve(host: str | None, port: str | None) -> None:
         structlog.get_logger().warning("unknown_setting", name=name)
     from service.server import run  # only this command needs gunicorn and Flask
 
-    run(settings)
+    with Keeper() if with_runner else nullcontext():
+        run(settings)
 
 
 @ndr.command()
@@ -136,9 +143,8 @@ def explain(code: str, *, as_json: bool, lang: str | None) -> None:
         click.echo(explanation_of(entry))
 
 
-ndr.add_command(diagnose)
-ndr.add_command(feedback)
-ndr.add_command(triage)
+for _command in (diagnose, feedback, imap, lmtp, milter, pipe, runner, tickets, triage):
+    ndr.add_command(_command)
 
 
 @ndr.group()

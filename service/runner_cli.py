@@ -64,9 +64,10 @@ def run_runner(
         JobRefused: a Dask scheduler is named, and what speaks with it is not installed.
     """
     from service.triage.executors import executor  # only a runner needs all this
+    from service.triage.job_folders import archives_root
     from service.triage.lease import BEAT_S
     from service.triage.order_store import LEASE_S, store_of
-    from service.triage.runner import Runner, archives_root
+    from service.triage.runner import Runner
     from service.triage.work import Options
     from service.webhooks import events_of
 

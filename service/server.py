@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from wsgiref.types import WSGIApplication
 
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
@@ -16,18 +16,23 @@ from service.settings import Settings
 from service.wiring import build
 from service.wsgi import with_checked_input
 
+if TYPE_CHECKING:
+    from service.ticketing.inbox import Inbox
+
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """The service as one process tree."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._tickets: Inbox | None = None
         super().__init__()
 
     def load_config(self) -> None:
         """Hands our settings to gunicorn."""
         for name, value in gunicorn_options(self.settings).items():
             self.cfg.set(name, value)
+        self.cfg.set("post_worker_init", self._begin)
 
     def load(self) -> WSGIApplication:
         """Builds the application, once, before the workers are forked; warms it up with the worked case."""
@@ -35,7 +40,13 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
         services = build(self.settings)
         services.self_test()
+        self._tickets = services.tickets
         return with_checked_input(create_app(services))
+
+    def _begin(self, _worker: object) -> None:
+        """Lets a new worker work off the tickets that an earlier one left."""
+        if self._tickets:
+            self._tickets.wake()
 
 
 class JsonLogger(Logger):  # type: ignore[misc]  # gunicorn has no types

@@ -90,8 +90,20 @@ class Settings:
         "Where uploaded archives and their results lie: a folder, or an fsspec address such as "
         "`s3://bucket/ndr`. Empty: `archives` below `NDR_DATA_DIR`.",
     )
+    archive_sources: tuple[str, ...] = _setting(
+        (),
+        values.addresses,
+        "Folders and fsspec addresses, separated by commas, below which callers may name archives. Empty: "
+        "archives are uploaded only.",
+    )
+    max_archive_bytes: int = _setting(
+        8 << 30, values.whole(1024, 1 << 44), "Largest archive that is uploaded."
+    )
     archive_days: int = _setting(
         7, values.whole(1, 3650), "Days after which a finished job is deleted with its archive and results."
+    )
+    upload_timeout_s: int = _setting(
+        3600, values.whole(1, 86400), "Seconds that an upload, a download or a streamed batch may take."
     )
     triage_jobs: int = _setting(
         0, values.whole(0, 256), "Processes that a runner uses for an archive; 0: as many as there are cores."
@@ -125,6 +137,9 @@ class Settings:
         (),
         values.names(r"[a-z_]+", "categories separated by commas"),
         "Categories whose diagnoses are sent; empty: all.",
+    )
+    tickets_file: Path | None = _setting(  # noqa: RUF009  # a declaration, as its neighbours
+        None, values.file, "TOML file that names the ticketing systems to write to."
     )
     own_domains: tuple[str, ...] = _setting(
         (),
@@ -222,6 +237,10 @@ def _shown(default: object) -> str:
     return f"`{int(default)}`" if isinstance(default, bool) else f"`{default}`"
 
 
+OF_CALLERS = frozenset({"NDR_URL", "NDR_KEY", "NDR_KEY_FILE", "NDR_IMAP_PASSWORD"})
+"""What commands read that ask a service; no settings of the service itself."""
+
+
 def unknown_names(environment: Mapping[str, str]) -> tuple[str, ...]:
     """The variables that look like settings and are none, perhaps by a slip of the pen.
 
@@ -229,6 +248,7 @@ def unknown_names(environment: Mapping[str, str]) -> tuple[str, ...]:
     ('NDR_PROT',)
     """
     known = {setting.name for setting in SETTINGS} | {variable(name) + FILE_SUFFIX for name in SECRETS}
+    known |= OF_CALLERS
     return tuple(sorted(name for name in environment if name.startswith(PREFIX) and name not in known))
 
 

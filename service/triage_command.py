@@ -42,7 +42,7 @@ class Request:
         out: the results.
         report: the page that sums them up.
         jobs: processes; as many as there are cores where it is not said.
-        scheduler: the address of a Dask scheduler; the setting's where it is not said.
+        scheduler: the address of a Dask scheduler; the setting's where neither it nor ``jobs`` is said.
         work: where the work is kept, a path or an fsspec address; beside the results until they are complete,
             where it is not said.
         resume: whether to go on with an earlier run.
@@ -89,7 +89,7 @@ def perform(request: Request) -> int:
     try:
         job = _prepared(request.folder, archives, options)
         with Interrupts() as interrupts:
-            sums = _run(job, executor(request.jobs, request.scheduler or settings.dask_scheduler), interrupts)
+            sums = _run(job, executor(request.jobs, _scheduler(request, settings)), interrupts)
         _finish(job, sums, request, request.language or settings.language)
     except KeyboardInterrupt:
         click.echo("\nndr: interrupted; the same command with --resume goes on", err=True)
@@ -97,6 +97,11 @@ def perform(request: Request) -> int:
     if request.work is None:
         job.folder.remove_all()
     return os.EX_OK if sums.items > sums.errors else os.EX_DATAERR
+
+
+def _scheduler(request: Request, settings: Settings) -> str:
+    """The scheduler that was asked for; that of the settings, unless processes of this machine were."""
+    return request.scheduler or ("" if request.jobs else settings.dask_scheduler)
 
 
 def _checked(request: Request) -> tuple[str, ...]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from functools import cache
+from typing import TYPE_CHECKING, Any, Protocol
 
 from model import inquiry, pipeline
 from model.classifier import classifier_in, shipped_classifier
@@ -15,6 +16,10 @@ from service.errors import NotReady
 from service.feedback import FeedbackStore
 from service.feedback_store import SqliteStore
 from service.settings import Settings
+from service.triage.orders import OrderStore
+
+if TYPE_CHECKING:
+    from service.ticketing.inbox import Inbox
 
 WORKED_CASE = (
     b'451 4.4.0 Primary target IP address responded with: "454 4.7.0 Temporary authentication failure." '
@@ -96,6 +101,17 @@ class Services:
     diagnoser: Diagnoser
     feedback: FeedbackStore = field(default_factory=lambda: SqliteStore(None))
     model_card: Mapping[str, Any] | None = None
+    open_orders: Callable[[Settings], OrderStore] | None = None
+    tickets: Inbox | None = None
+
+    @property
+    def orders(self) -> OrderStore:
+        """Where jobs on archives are kept; opened when the first one asks.
+
+        Raises:
+            StoreUnavailable: the address of the store cannot be read.
+        """
+        return (self.open_orders or _orders_of)(self.settings)
 
     def worked_case(self) -> Diagnosis:
         """The diagnosis of the case that must always come out right."""
@@ -120,6 +136,13 @@ class Services:
             raise NotReady(f"the self-test gave {category}, not {WORKED_CATEGORY}")
 
 
+@cache
+def _orders_of(settings: Settings) -> OrderStore:
+    from service.triage.order_store import store_of  # SQLAlchemy is loaded only where there are jobs
+
+    return store_of(settings)
+
+
 def build(
     settings: Settings, *, diagnoser: Diagnoser | None = None, feedback: FeedbackStore | None = None
 ) -> Services:
@@ -128,10 +151,22 @@ def build(
     Raises:
         RuleError: one of the user's own rules is wrong.
         DataError: the classifier is damaged, or was trained for another taxonomy.
+        SettingError: the file that names ticketing systems is wrong.
     """
     store = feedback or SqliteStore(settings.data_dir)
     if diagnoser:
-        return Services(settings, diagnoser, store)
+        return Services(settings, diagnoser, store, tickets=_inbox_of(settings, diagnoser))
     classifier = classifier_in(settings.model_dir) if settings.model_dir else shipped_classifier()
     wired = pipeline.build_diagnoser(custom_rules=settings.rules_dir, classifier=classifier)
-    return Services(settings, Core(wired), store, classifier.card)
+    core = Core(wired)
+    return Services(settings, core, store, classifier.card, tickets=_inbox_of(settings, core))
+
+
+def _inbox_of(settings: Settings, diagnoser: Diagnoser) -> Inbox | None:
+    if settings.tickets_file is None:
+        return None
+    from service.ticketing.inbox import (
+        inbox_of,
+    )  # what calls other systems is loaded only where there are some
+
+    return inbox_of(settings, diagnoser)

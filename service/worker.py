@@ -1,19 +1,24 @@
-"""gunicorn's threaded worker, with a deadline for each request and problem JSON for what is no HTTP."""
+"""gunicorn's threaded worker: deadlines, bodies as they arrive, problem JSON for what is no HTTP."""
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import partial
 from http import HTTPStatus
 from threading import Lock, Thread
 from time import monotonic, sleep
+from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import orjson
 import structlog
 from gunicorn.http import errors as http_errors  # type: ignore[import-untyped]
+from gunicorn.http.body import Body, ChunkedReader  # type: ignore[import-untyped]
 from gunicorn.util import write_nonblock  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-untyped]
 
+from service.allowance import offer
 from service.logs import places_of
 
 CHECK_EVERY_S = 0.5
@@ -36,20 +41,27 @@ class TimedWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def init_process(self) -> None:
         """Starts the watch beside the worker."""
-        self._deadlines: dict[TConn, float] = {}
+        self._deadlines: dict[socket.socket, float] = {}
         self._lock = Lock()
         Thread(target=self._watch, daemon=True).start()
         super().init_process()
 
+    def load_wsgi(self) -> None:
+        """Loads the application, which can then allow a request more time, and read what has arrived."""
+        super().load_wsgi()
+        self._application: WSGIApplication = self.wsgi
+        self.wsgi: WSGIApplication = self._served
+
     def handle(self, conn: TConn) -> object:
         """Handles one request under a deadline."""
+        sock = conn.sock
         with self._lock:
-            self._deadlines[conn] = monotonic() + self.cfg.timeout
+            self._deadlines[sock] = monotonic() + self.cfg.timeout
         try:
             return super().handle(conn)
         finally:
             with self._lock:
-                del self._deadlines[conn]
+                del self._deadlines[sock]
 
     def handle_error(self, _req: object, client: socket.socket, _addr: object, exc: Exception) -> None:
         """Answers what is no HTTP, and logs that without quoting it."""
@@ -69,9 +81,56 @@ class TimedWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _cut_overdue(self, now: float) -> None:
         with self._lock:
-            for conn, deadline in self._deadlines.items():
+            for sock, deadline in self._deadlines.items():
                 if deadline < now:
-                    _cut(conn.sock, socket.SHUT_RDWR if deadline + ANSWER_GRACE_S < now else socket.SHUT_RD)
+                    _cut(sock, socket.SHUT_RDWR if deadline + ANSWER_GRACE_S < now else socket.SHUT_RD)
+
+    def _served(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        offer(environ, partial(self._allow, environ["gunicorn.socket"]))
+        environ["wsgi.input"] = PromptBody(environ["wsgi.input"])
+        return self._application(environ, start_response)
+
+    def _allow(self, sock: socket.socket, seconds: float) -> None:
+        with self._lock:
+            if sock in self._deadlines:
+                self._deadlines[sock] = monotonic() + seconds
+
+
+class PromptBody:
+    """A request body that gives what has arrived, where gunicorn's waits until it has all that was asked for.
+
+    So who sends a line and waits for its answer gets it. Nothing else may read the body.
+
+    Args:
+        body: as gunicorn has it.
+    """
+
+    def __init__(self, body: Body) -> None:
+        self._body = body
+
+    def read(self, size: int = -1) -> bytes:
+        """At least one byte and at most so many; none at the end; all of it where no size is given.
+
+        Raises:
+            ParseException: the chunks cannot be read.
+            OSError: the connection broke.
+        """
+        if size < 0:
+            whole: bytes = self._body.read()
+            return whole
+        try:
+            return _arrived(self._body.reader, size)
+        except Exception:
+            self._body.failed = True  # nobody knows where the next request begins
+            raise
+
+
+def _arrived(reader: Any, size: int) -> bytes:  # noqa: ANN401  # one of gunicorn's readers
+    """Waits for the first byte only; what came with it lies in a buffer."""
+    first: bytes = reader.read(min(size, 1))
+    held = reader.buf if isinstance(reader, ChunkedReader) else reader.unreader.buf
+    rest: bytes = reader.read(min(size - 1, held.tell())) if first and size > 1 else b""
+    return first + rest
 
 
 def status_of(error: Exception) -> HTTPStatus:

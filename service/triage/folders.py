@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Protocol, TypeVar
@@ -111,6 +112,26 @@ def replaced(target: Path) -> Iterator[Path]:
         _settle(target.parent)
     finally:
         path.unlink(missing_ok=True)
+
+
+def sweep_unfinished(root: Path, before: datetime) -> int:
+    """Removes files in the folders of a folder that nobody finished; a folder with nothing else goes too.
+
+    Args:
+        root: the folder.
+        before: nothing that was written to later is touched.
+
+    Returns:
+        How many files.
+    """
+    count = 0
+    for path in sorted(root.glob("*/.*")):
+        with suppress(OSError):  # another process may be faster
+            if _UNFINISHED.fullmatch(path.name) and path.stat().st_mtime < before.timestamp():
+                path.unlink()
+                count += 1
+                path.parent.rmdir()
+    return count
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,7 @@ from model.errors import NdrError, UnknownName
 from service.clock import Clock, now
 from service.errors import CallFailed, CallRefused, ServiceError, StoreUnavailable
 from service.logs import places_of
-from service.settings import Settings
-from service.triage.folders import Folder, folder_at
+from service.triage.job_folders import job_folder, sweep_uploads
 from service.triage.lease import BEAT_S, Halted, Lease
 from service.triage.nouns import Execute
 from service.triage.order_work import OrderWork
@@ -35,30 +34,13 @@ FILE_PAUSES_S = (2.0, 10.0)
 """How long to wait after trouble with files, before each further try."""
 
 SWEEP_EVERY = timedelta(minutes=1)
+NO_UPLOAD_TAKES = timedelta(days=2)
 QUIET_FOR = timedelta(seconds=30)
 """How long nothing is told after a receiver could not be reached."""
 
 Given = TypeVar("Given")
 
 _log = structlog.get_logger()
-
-
-def archives_root(settings: Settings) -> str:
-    """Where the folders of jobs lie: a path or an fsspec address.
-
-    Raises:
-        StoreUnavailable: nobody named a place, and there is no home folder.
-    """
-    if settings.archive_dir:
-        return settings.archive_dir
-    if settings.data_dir is None:
-        raise StoreUnavailable("NDR_DATA_DIR is not set, and there is no home folder")
-    return str(settings.data_dir / "archives")
-
-
-def job_folder(root: str, order_id: str) -> Folder:
-    """The folder of a job; nothing is made yet."""
-    return folder_at(f"{root.rstrip('/')}/{order_id}")
 
 
 def runner_name() -> str:
@@ -153,7 +135,7 @@ class Runner:
         return True
 
     def sweep(self) -> None:
-        """Deletes the orders whose time is over, each with its folder.
+        """Deletes the orders whose time is over, each with its folder, and uploads that never ended.
 
         Raises:
             StoreUnavailable: the store cannot be reached.
@@ -168,6 +150,8 @@ class Runner:
                 continue  # another runner was faster
             else:
                 _log.info("order_deleted", order=order.wish.id)
+        if count := sweep_uploads(self._root, self._clock() - NO_UPLOAD_TAKES):
+            _log.info("uploads_deleted", count=count)
 
     def tell(self) -> None:
         """Tells of the orders that ended; after a failure it is quiet for a while.

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from flask import Flask
 
-from service.web import auth, classify, diagnose, dictionary, errors, feedback, operations, page, tracing
+from service.web import (
+    archives,
+    auth,
+    batch,
+    classify,
+    diagnose,
+    dictionary,
+    errors,
+    feedback,
+    operations,
+    page,
+    results,
+    tickets,
+    tracing,
+)
 from service.web.description import describe
 from service.web.json import OrjsonProvider
 from service.wiring import Services
@@ -24,7 +38,11 @@ def create_app(services: Services) -> Flask:
     errors.register(app)
     api = describe(app, services)
     api.register_blueprint(classify.blueprint)
+    api.register_blueprint(batch.blueprint)
     api.register_blueprint(diagnose.blueprint)
+    api.register_blueprint(archives.blueprint)
+    api.register_blueprint(results.blueprint)
+    api.register_blueprint(tickets.blueprint)
     api.register_blueprint(feedback.blueprint)
     api.register_blueprint(dictionary.blueprint)
     api.register_blueprint(operations.blueprint)

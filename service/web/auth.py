@@ -10,9 +10,12 @@ from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
 OPEN = frozenset(
-    {"operations.healthz", "operations.readyz", "page.home", "page.docs", "api-docs.openapi_json"}
+    {
+        *("operations.healthz", "operations.readyz", "page.home", "page.docs", "api-docs.openapi_json"),
+        "tickets.receive",
+    }
 )
-"""What anybody may see: signs of life and the description."""
+"""What asks for no key: signs of life, the description, and webhooks, which are signed instead."""
 
 
 def register(app: Flask, digests: tuple[bytes, ...]) -> None:

@@ -11,9 +11,11 @@ from flask import request
 from marshmallow import ValidationError
 from werkzeug.exceptions import UnsupportedMediaType
 
+from model.errors import TooLarge
 from model.exhibits import Exhibit
 from model.types import Form
 from service.evidence import parts_of
+from service.web.incoming import blocks, encoding, unpacked
 from service.web.negotiation import PLAIN
 from service.web.requests import (
     MAX_NAME_CHARS,
@@ -58,14 +60,15 @@ def read_submission() -> Submission:
 
 
 def read_batch(limit: int) -> list[Any]:
-    """The items of a batch, as they came: each is judged on its own.
+    """The items of a batch in a JSON body, as they came: each is judged on its own.
 
     Raises:
-        UnsupportedMediaType: the body is not JSON.
+        UnsupportedMediaType: the body is packed otherwise than by gzip.
+        TooLarge: it unpacks to more than a body may have.
         ValidationError: there is no list of items, or it is too long.
         JSONDecodeError: it claims to be JSON and is not.
     """
-    items: list[Any] = BatchSchema().load(_json_only("A batch"))["items"]
+    items: list[Any] = BatchSchema().load(orjson.loads(_unpacked_body()))["items"]
     if len(items) > limit:
         raise ValidationError({"items": [f"Holds {len(items)} items; {limit} are allowed."]})
     return items
@@ -89,6 +92,17 @@ def read_inquiry(most_lines: int) -> Inquiry:
             said = f"Holds more than {most_lines} lines; cut out the time around the mail."
             raise ValidationError({"evidence": {str(number): {"content": [said]}}})
     return inquiry
+
+
+def read_json() -> Any:  # noqa: ANN401  # any JSON value may come
+    """The value in a JSON body.
+
+    Raises:
+        UnsupportedMediaType: the body is packed.
+        JSONDecodeError: it is not JSON.
+    """
+    _refuse_encoded()
+    return _parsed_json()
 
 
 def read_feedback() -> tuple[Feedback, str]:
@@ -170,6 +184,20 @@ def _body() -> bytes:
     if request.content_length is None:
         request.stream.read(1)  # a chunked body that fills the limit may go on; only reading on tells
     return raw
+
+
+def _unpacked_body() -> bytes:
+    """The whole body without its ``Content-Encoding``."""
+    named = encoding()
+    if not named:
+        return _body()
+    most = request.max_content_length or 0
+    content = bytearray()
+    for block in unpacked(blocks(most), named):
+        content += block
+        if len(content) > most:
+            raise TooLarge(f"The body unpacks to more than {most} bytes.")
+    return bytes(content)
 
 
 def _parsed_json() -> Any:  # noqa: ANN401  # any JSON value may come

@@ -1,25 +1,22 @@
-"""``/v1/classify`` and its batch: evidence in, diagnosis out."""
+"""``/v1/classify``: evidence in, diagnosis out."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from time import perf_counter
 from typing import Any
 
 import structlog
-from flask import Response, g, jsonify
+from flask import Response, jsonify
 
 from model.types import Diagnosis
 from service.answer import Answer, answer_of
-from service.errors import OutOfTime
 from service.text_answer import text_of
 from service.web import errors
-from service.web.bodies import FORMS, read_batch, read_submission
+from service.web.bodies import FORMS, read_submission
 from service.web.description import LANGUAGE_PARAMETER, Blueprint
 from service.web.negotiation import JSON, PLAIN, asked_language, asked_media_type, services
-from service.web.requests import BatchItemSchema, BatchSchema, ClassifyQuerySchema, ClassifySchema
-from service.web.schemas import AnswerSchema, BatchAnswersSchema
-from service.web.submission import Submission
+from service.web.requests import ClassifyQuerySchema, ClassifySchema
+from service.web.schemas import AnswerSchema
 
 blueprint = Blueprint("classify", __name__, url_prefix="/v1", description="Diagnose what came back.")
 
@@ -47,7 +44,6 @@ _BODY = {
         PLAIN: {"schema": {"type": "string"}, "example": "550 5.1.1 User unknown"},
     },
 }
-_BATCH_EXAMPLE = {"items": [{"id": "a", "text": "550 5.1.1 User unknown"}, {"text": "452 4.2.2 Over quota"}]}
 _ALWAYS = (errors.MALFORMED, errors.UNAUTHORIZED, errors.NOT_ACCEPTABLE, errors.TOO_LARGE, errors.UNSUPPORTED)
 _HEADERS = {
     "ETag": {"description": "The id of the result.", "schema": {"type": "string"}},
@@ -78,26 +74,6 @@ def classify(query: Mapping[str, Any]) -> Response:
     return _response(diagnosis, query.get("fields_", ()))
 
 
-@blueprint.operation(
-    "/classify/batch",
-    method="POST",
-    query=ClassifyQuerySchema,
-    answer=BatchAnswersSchema,
-    problems=(*_ALWAYS, errors.INVALID, errors.INTERNAL),
-    requestBody={"required": True, "content": {JSON: {"schema": BatchSchema, "example": _BATCH_EXAMPLE}}},
-    parameters=[LANGUAGE_PARAMETER],
-)
-def classify_batch(query: Mapping[str, Any]) -> Response:
-    """Diagnose several, each on its own.
-
-    Order and ids are kept; an item that cannot be diagnosed has a problem in its place.
-    """
-    items = read_batch(services().settings.batch_limit)
-    fields = query.get("fields_", ())
-    results = [_result(number, item, fields) for number, item in enumerate(items)]
-    return _json_response({"results": results})
-
-
 def _response(diagnosis: Diagnosis, fields: tuple[str, ...]) -> Response:
     media_type = asked_media_type(JSON, PLAIN)
     if media_type == PLAIN:
@@ -109,28 +85,3 @@ def _response(diagnosis: Diagnosis, fields: tuple[str, ...]) -> Response:
     response.content_language.add(diagnosis.language)
     response.vary.update(("Accept", "Accept-Language"))
     return response
-
-
-def _json_response(content: Answer) -> Response:
-    asked_media_type(JSON)
-    response = jsonify(content)
-    response.vary.add("Accept-Language")
-    return response
-
-
-def _result(number: int, item: Any, fields: tuple[str, ...]) -> Answer:  # noqa: ANN401  # any JSON value may come
-    given = item.get("id") if isinstance(item, dict) else None
-    name = {"id": given if isinstance(given, str | int) else None}
-    try:
-        diagnosis = _diagnosed(number, item)
-    except Exception as error:  # noqa: BLE001  # one bad item must not take the others along
-        return name | errors.problem_of(error, at=("items", str(number)))
-    return {**answer_of(diagnosis, fields), **name, "result_id": diagnosis.id}
-
-
-def _diagnosed(number: int, item: Any) -> Diagnosis:  # noqa: ANN401  # any JSON value may stand in the list
-    limit_s = services().settings.request_timeout_s
-    if perf_counter() - g.started >= limit_s:
-        raise OutOfTime(f"Item {number} was not reached within {limit_s} s.")
-    submission: Submission = BatchItemSchema().load(item)
-    return submission.diagnosed_by(services().diagnoser, language=asked_language())

@@ -29,7 +29,8 @@ ABOUT = """\
 A mail came back: why, where on the way it stopped, who can mend it, and what to do next.
 Hand in a non-delivery report, an SMTP reply or a pasted text; get kind, category, ranked causes with checks
 and fixes, confidence and evidence. Hand in reports, logs, headers and events of one delivery together; get
-the way as well, with the place where it stopped and what to ask for next.
+the way as well, with the place where it stopped and what to ask for next. Hand in an archive; get a job, and
+from it a row for each recipient and a page that sums them up.
 Within `/v1` fields are only ever added."""
 
 REQUEST_ID_HEADER = {
@@ -42,6 +43,8 @@ LANGUAGE_PARAMETER = {
     "schema": {"type": "string"},
     "example": "zh-CN",
 }
+
+TEXT: Answer = {"type": "string"}
 
 
 class QueryParser(FlaskParser):
@@ -63,13 +66,14 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]  # flask-smorest has no
         self,
         path: str,
         *,
-        answer: type[Schema],
+        answer: type[Schema] | None,
         status: HTTPStatus = HTTPStatus.OK,
         method: str = "GET",
         query: type[Schema] | None = None,
         problems: Iterable[ProblemType] = (),
         example: str | None = None,
         alternatives: Iterable[str] = (),
+        media_type: str | None = None,
         headers: Answer | None = None,
         parameters: Iterable[Answer] = (),
         **about: Any,  # OpenAPI's own keys
@@ -78,13 +82,14 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]  # flask-smorest has no
 
         Args:
             path: the rule of the route.
-            answer: the schema of the answer.
+            answer: the schema of the answer; ``None`` where it is a text, or nothing.
             status: the status of the answer.
             method: the HTTP method.
             query: the schema of the query; the view gets what was read as its first argument.
             problems: the problems that may come instead.
             example: the name of an example among the components.
             alternatives: other media types that the answer is given in, as text.
+            media_type: of the answer where it is a text.
             headers: headers of the answer.
             parameters: parameters that are not in the query, as OpenAPI has them.
             **about: further keys of the OpenAPI operation.
@@ -96,13 +101,14 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]  # flask-smorest has no
                 described = self.arguments(query, location="query")(described)
             for failed, kinds in groupby(sorted(problems, key=_status), key=_status):
                 described = self._may_fail(failed, list(kinds))(described)
-            for media_type in alternatives:
-                described = self.alt_response(status, schema={"type": "string"}, content_type=media_type)(
-                    described
-                )
-            examples = {example: example} if example else None
+            for other in alternatives:
+                described = self.alt_response(status, schema=TEXT, content_type=other)(described)
             described = self.response(
-                status, answer, examples=examples, headers=REQUEST_ID_HEADER | (headers or {})
+                status,
+                TEXT if media_type else answer,
+                content_type=media_type,
+                examples={example: example} if example else None,
+                headers=REQUEST_ID_HEADER | (headers or {}),
             )(described)
             self.route(path, methods=[method], parameters=list(parameters))(described)
             return view

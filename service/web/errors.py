@@ -19,13 +19,16 @@ from service.errors import (
     BadCorrection,
     JobRefused,
     KeyReused,
+    NoResults,
     NotReady,
     OutOfTime,
+    StillRunning,
     StoreUnavailable,
     UnreadableArchive,
     UnreadablePiece,
 )
 from service.logs import places_of
+from service.ticketing.errors import BadEvent, BadSignature
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:ndr-triage:problem:"
@@ -75,7 +78,7 @@ TOO_LARGE = ProblemType(
     "too-large",
     413,
     "The body is too large",
-    "The limits are the setting `NDR_MAX_BODY_BYTES` and that of one message.",
+    "The limits are the settings `NDR_MAX_BODY_BYTES`, `NDR_MAX_ARCHIVE_BYTES`, and that of one message.",
 )
 UNSUPPORTED = ProblemType(
     "unsupported-media-type", 415, "The body's type is not read here", "The detail names the types that are."
@@ -101,6 +104,15 @@ KEY_REUSED = ProblemType(
     "The key belongs to another request",
     "An `Idempotency-Key` stands for one body; a new body needs a new key.",
 )
+STILL_RUNNING = ProblemType(
+    "still-running", 409, "The job has not ended", "Cancel it first, and wait until it has ended."
+)
+NO_RESULTS = ProblemType(
+    "no-results",
+    409,
+    "The job has no results",
+    "It has not succeeded, or not yet; `?partial=true` gives the rows that there are.",
+)
 INTERNAL = ProblemType(
     "internal-error",
     500,
@@ -120,8 +132,9 @@ OUT_OF_TIME = ProblemType(
 STORE_UNAVAILABLE = ProblemType(
     "store-unavailable",
     503,
-    "Corrections cannot be kept",
-    "The folder of `NDR_DATA_DIR` cannot be read or written; everything else works.",
+    "The place for it cannot be used",
+    "The folder of `NDR_DATA_DIR`, or what `NDR_DATABASE_URL` or `NDR_ARCHIVE_DIR` names, cannot be read or "
+    "written, so corrections or jobs cannot be kept; everything else works.",
 )
 
 PROBLEM_TYPES = (
@@ -137,6 +150,8 @@ PROBLEM_TYPES = (
     UNREADABLE,
     NOTHING_TO_LEARN,
     KEY_REUSED,
+    STILL_RUNNING,
+    NO_RESULTS,
     INTERNAL,
     NOT_READY,
     OUT_OF_TIME,
@@ -150,10 +165,14 @@ BY_EXCEPTION: tuple[tuple[type[Exception], ProblemType], ...] = (
     (TooLarge, TOO_LARGE),
     (EvidenceError, UNREADABLE),
     (UnknownName, NOT_FOUND),
+    (BadSignature, UNAUTHORIZED),
+    (BadEvent, MALFORMED),
     (NotReady, NOT_READY),
     (OutOfTime, OUT_OF_TIME),
     (BadCorrection, NOTHING_TO_LEARN),
     (KeyReused, KEY_REUSED),
+    (StillRunning, STILL_RUNNING),
+    (NoResults, NO_RESULTS),
     (UnreadableArchive, UNREADABLE),
     (JobRefused, UNREADABLE),
     (StoreUnavailable, STORE_UNAVAILABLE),

@@ -8,7 +8,11 @@ from werkzeug.exceptions import NotAcceptable
 from model.languages import LANGUAGES
 from service.wiring import Services
 
+CSV = "text/csv"
+HTML = "text/html"
 JSON = "application/json"
+NDJSON = "application/x-ndjson"
+PARQUET = "application/vnd.apache.parquet"
 PLAIN = "text/plain"
 SVG = "image/svg+xml"
 

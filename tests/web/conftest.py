@@ -3,14 +3,16 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from model.errors import EmptyEvidence, EvidenceError, TooLarge
+from model.errors import EmptyEvidence, EvidenceError, TooLarge, UnknownName
 from model.events import Role
 from model.exhibits import Exhibit
 from model.inquiry import Case, Question, Reading
@@ -36,7 +38,10 @@ from model.types import (
     Verdict,
 )
 from service import logs
+from service.errors import KeyReused, StillRunning
+from service.once import Once
 from service.settings import Settings
+from service.triage.orders import Order, Standing, State, Wish
 from service.web.app import create_app
 from service.wiring import Services
 
@@ -146,19 +151,67 @@ def without_words(diagnosis: Diagnosis) -> Diagnosis:
     return replace(diagnosis, lead=replace(diagnosis.lead, unwrapped=unwrapped))
 
 
+MOMENT = datetime(2026, 11, 2, 10, 14, 7, tzinfo=UTC)
+
+
+@dataclass
+class MemoryOrders:
+    """The part of an ``OrderStore`` that callers see, in memory."""
+
+    orders: dict[str, Order] = field(default_factory=dict)
+    answered: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    def add(self, wish: Wish, once: Once | None = None) -> tuple[Order, bool]:
+        if once and once.key in self.answered:
+            body, order_id = self.answered[once.key]
+            if body != once.body:
+                raise KeyReused("This Idempotency-Key came with another body before.")
+            return self.orders[order_id], False
+        created_at = MOMENT + timedelta(seconds=len(self.orders))
+        self.orders[wish.id] = Order(wish, State.QUEUED, Standing(), created_at)
+        if once:
+            self.answered[once.key] = once.body, wish.id
+        return self.orders[wish.id], True
+
+    def get(self, order_id: str) -> Order:
+        if order_id not in self.orders:
+            raise UnknownName("job", order_id)
+        return self.orders[order_id]
+
+    def listed(self, limit: int) -> tuple[Order, ...]:
+        return tuple(reversed(self.orders.values()))[:limit]
+
+    def cancel(self, order_id: str) -> Order:
+        return self.change(order_id, state=State.CANCELLED, finished_at=MOMENT)
+
+    def remove(self, order_id: str) -> None:
+        if not self.get(order_id).state.is_end:
+            raise StillRunning("the job has not ended")
+        del self.orders[order_id]
+
+    def change(self, order_id: str, **values: Any) -> Order:
+        self.orders[order_id] = replace(self.get(order_id), **values)
+        return self.orders[order_id]
+
+
+@pytest.fixture
+def orders() -> MemoryOrders:
+    return MemoryOrders()
+
+
 @pytest.fixture
 def diagnoser() -> FakeDiagnoser:
     return FakeDiagnoser()
 
 
 @pytest.fixture
-def settings() -> Settings:
-    return Settings(max_body_bytes=1 << 16, batch_limit=5)
+def settings(tmp_path: Path) -> Settings:
+    return Settings(max_body_bytes=1 << 16, batch_limit=5, max_archive_bytes=1 << 20, data_dir=tmp_path)
 
 
 @pytest.fixture
-def app(settings: Settings, diagnoser: FakeDiagnoser, memory_store: Any) -> Flask:
-    app = create_app(Services(settings, diagnoser, memory_store, {"digest": "card-1"}))
+def app(settings: Settings, diagnoser: FakeDiagnoser, memory_store: Any, orders: Any) -> Flask:
+    app = create_app(Services(settings, diagnoser, memory_store, {"digest": "card-1"}, lambda _: orders))
     diagnoser.seen.clear()  # the description diagnoses the worked case for its example
     return app
 

@@ -14,6 +14,7 @@ from model.errors import EvidenceError, NdrError
 from service.errors import ServiceError
 from service.feedback_store import SqliteStore
 from service.settings import Settings
+from service.triage.orders import Wish
 from service.web.app import create_app
 from service.web.errors import BY_EXCEPTION, PROBLEM_TYPES, TYPE_PREFIX
 from service.wiring import Services
@@ -68,7 +69,9 @@ def test_what_is_not_there_is_a_404(client: FlaskClient, path: str) -> None:
     assert (404, TYPE_PREFIX + "not-found") == (response.status_code, response.json["type"])
 
 
-def test_every_documented_problem_occurs(diagnoser: Any, memory_store: Any) -> None:
+def test_every_documented_problem_occurs(
+    diagnoser: Any, memory_store: Any, orders: Any, tmp_path: Path
+) -> None:
     def of(
         path: str,
         *,
@@ -78,8 +81,10 @@ def test_every_documented_problem_occurs(diagnoser: Any, memory_store: Any) -> N
         **request: Any,
     ) -> Any:
         diagnoser.category = category
-        settings = Settings(max_body_bytes=1 << 16, request_timeout_s=timeout_s, api_keys=(KEY_DIGEST,))
-        client = create_app(Services(settings, diagnoser, store)).test_client()
+        settings = Settings(
+            max_body_bytes=1 << 16, request_timeout_s=timeout_s, api_keys=(KEY_DIGEST,), data_dir=tmp_path
+        )
+        client = create_app(Services(settings, diagnoser, store, None, lambda _: orders)).test_client()
         headers = {"Authorization": "Bearer test", **request.pop("headers", {})}
         return client.open(path, headers=headers, **{"method": "POST", **request}).json
 
@@ -87,6 +92,7 @@ def test_every_documented_problem_occurs(diagnoser: Any, memory_store: Any) -> N
     wrong = {"text": "550 no", "correct_category": "mailbox_full"}
     key = {"Idempotency-Key": "ticket-1"}
     of("/v1/feedback", json=wrong, headers=key)
+    job = f"/v1/archives/{orders.add(Wish('0a' * 16, ('a.mbox',), 'a'))[0].wish.id}"
     problems = [
         of("/v1/classify", data=b"{", content_type="application/json"),
         of("/v1/classify", headers={"Authorization": ""}),
@@ -100,6 +106,8 @@ def test_every_documented_problem_occurs(diagnoser: Any, memory_store: Any) -> N
         of("/v1/classify", data=b"raise-unreadable", **plain),
         of("/v1/feedback", json={**wrong, "text": "say-nothing"}),
         of("/v1/feedback", json={**wrong, "note": "another"}, headers=key),
+        of(job, method="DELETE"),
+        of(f"{job}/results", method="GET"),
         of("/v1/classify", data=b"raise-unexpected", **plain),
         of("/readyz", method="GET", category="unknown"),
         of("/v1/classify/batch", json={"items": [{"text": "550 no"}]}, timeout_s=0)["results"][0],

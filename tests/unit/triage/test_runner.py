@@ -21,12 +21,13 @@ from service.runner_cli import run_runner
 from service.runner_keeper import Keeper
 from service.settings import Settings
 from service.triage import results
+from service.triage.job_folders import archives_root, job_folder
 from service.triage.lease import Halted, Lease
 from service.triage.nouns import Chunk, Done, Execute, Work
 from service.triage.order_store import KEEP_DAYS, LEASE_S, TELL_AGAIN_S, SqlOrderStore
 from service.triage.orders import Order, Standing, State, Wish
 from service.triage.run import serially, with_joblib
-from service.triage.runner import QUIET_FOR, Runner, archives_root, job_folder, runner_name
+from service.triage.runner import QUIET_FOR, Runner, runner_name
 from service.triage.work import Options
 from service.webhooks import Events
 
@@ -370,6 +371,23 @@ def test_expired_orders_go_with_their_folder(place: Place) -> None:
     with pytest.raises(UnknownName):
         place.get(order_id)
     runner.sweep()
+
+
+def test_uploads_that_never_ended_are_deleted_after_two_days(place: Place) -> None:
+    order_id = place.order()
+    stray = Path(place.root, "0f" * 16, f".{'0e' * 16}.archive")
+    stray.parent.mkdir(parents=True)
+    stray.write_bytes(b"From ")
+    os.utime(stray, (place.clock.now.timestamp(),) * 2)
+    runner = place.runner()
+    place.clock.now += timedelta(days=2)
+    runner.sweep()
+    assert stray.exists()
+
+    place.clock.now += timedelta(seconds=1)
+    runner.sweep()
+    assert not stray.parent.exists()
+    assert State.QUEUED == place.get(order_id).state
 
 
 def test_ends_are_told(place: Place) -> None:

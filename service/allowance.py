@@ -1,0 +1,20 @@
+"""Lets the application set the deadline of a request that the worker watches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from wsgiref.types import WSGIEnvironment
+
+_KEY = "ndr.allow_time"
+
+
+def offer(environ: WSGIEnvironment, allow: Callable[[float], None]) -> None:
+    """Offers a request a function that sets its deadline to so many seconds from now."""
+    environ[_KEY] = allow
+
+
+def allow_time(environ: WSGIEnvironment, seconds: float) -> None:
+    """Sets the deadline of a request to so many seconds from now; nothing where the server has none."""
+    allow = environ.get(_KEY)
+    if allow is not None:
+        allow(seconds)

@@ -1,0 +1,27 @@
+"""The compose file starts what there is, with settings that there are."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.cli import ndr
+from service.settings import unknown_names
+
+yaml = pytest.importorskip("yaml", reason="needs the package pyyaml")
+
+ROOT = Path(__file__).parents[2]
+SERVICES: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))["services"]
+OURS = {name: each for name, each in SERVICES.items() if each["image"] == "ndr-triage"}
+
+
+def test_the_service_and_runners_run_apart() -> None:
+    assert {"web": ["serve"], "runner": ["runner"]} == {name: each["command"] for name, each in OURS.items()}
+    assert {"serve", "runner"} <= set(ndr.commands)
+
+
+def test_it_names_settings_that_there_are() -> None:
+    names = {name: "" for each in OURS.values() for name in each["environment"]}
+
+    assert names
+    assert () == unknown_names(names)
