@@ -6,8 +6,10 @@ the work, or a chunk whose workers died. So chunks go to Dask's own client.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import chain, islice
@@ -149,10 +151,10 @@ def _connected(address: str, patience_s: float) -> Client:
     scheme, found, _ = address.partition("://")
     if found and scheme not in SCHEMES:
         raise JobRefused(f"{shown(address)} is no Dask scheduler: it must begin with {', '.join(SCHEMES)}")
-    try:
+    with suppress(OSError, ValueError, TypeError):
         return Client(address, timeout=patience_s, set_as_default=False, name="ndr-triage")
-    except (OSError, ValueError, TypeError) as error:
-        raise JobRefused(f"no Dask scheduler answers at {shown(address)}") from error
+    gc.collect()  # ends a client that did not begin: while another begins, it would wait for ever
+    raise JobRefused(f"no Dask scheduler answers at {shown(address)}")
 
 
 @dataclass(frozen=True, slots=True)
