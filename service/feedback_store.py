@@ -1,10 +1,8 @@
-"""Keeps corrections in one SQLite file; each call opens it anew, so that forks and threads share nothing."""
+"""Keeps corrections in one SQLite file."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
@@ -14,12 +12,11 @@ import orjson
 
 from model.errors import UnknownName
 from service.clock import Clock, in_iso, now
-from service.errors import StoreUnavailable
 from service.feedback import Correction, Draft, Status, correction_of, kept
 from service.once import KEYS_KEPT_FOR, Once
+from service.sqlite_file import SqliteFile
 
 FILE = "feedback.sqlite"
-WAIT_S = 5.0
 
 MIGRATIONS = (
     """
@@ -34,8 +31,6 @@ MIGRATIONS = (
     ) STRICT, WITHOUT ROWID;
     """,
 )
-"""Each brings the file one ``user_version`` further; one that is out in the world is never changed."""
-
 _NAMES = tuple(each.name for each in fields(Correction))
 _COLUMNS = ", ".join(_NAMES)
 _INSERT = f"INSERT INTO correction ({_COLUMNS}) VALUES ({', '.join(f':{name}' for name in _NAMES)})"  # noqa: S608
@@ -51,7 +46,7 @@ class SqliteStore:
     """
 
     def __init__(self, folder: Path | None, clock: Clock = now) -> None:
-        self._folder = folder
+        self._file = SqliteFile(folder, FILE, MIGRATIONS)
         self._clock = clock
 
     def add(self, draft: Draft, once: Once | None = None) -> Correction:
@@ -62,7 +57,7 @@ class SqliteStore:
             StoreUnavailable: the place cannot be written.
         """
         now = self._clock()
-        with self._opened() as database:
+        with self._file.opened() as database:
             earlier = _answer_before(database, once) if once else None
             if earlier:
                 return earlier
@@ -81,9 +76,9 @@ class SqliteStore:
         Raises:
             StoreUnavailable: the place cannot be read.
         """
-        if self._folder is None or not (self._folder / FILE).exists():
+        if not self._file.exists:
             return ()
-        with self._opened() as database:
+        with self._file.opened() as database:
             rows = database.execute(
                 f"{_SELECT} WHERE ?1 IS NULL OR status = ?1 ORDER BY created_at, id", (status,)
             )
@@ -98,7 +93,7 @@ class SqliteStore:
         """
         if not self.listed():
             raise UnknownName("correction", correction_id)
-        with self._opened() as database:
+        with self._file.opened() as database:
             _settle(database, correction_id, status, category)
             return _one(database, correction_id)
 
@@ -111,7 +106,7 @@ class SqliteStore:
         Raises:
             StoreUnavailable: the place cannot be written.
         """
-        with self._opened() as database:
+        with self._file.opened() as database:
             added = database.execute(f"{_INSERT} ON CONFLICT (id) DO NOTHING", _row(correction)).rowcount
             if added or correction.status is Status.PENDING:
                 return bool(added)
@@ -119,54 +114,6 @@ class SqliteStore:
                 return False
             _settle(database, correction.id, correction.status, correction.correct_category)
             return True
-
-    @contextmanager
-    def _opened(self) -> Iterator[sqlite3.Connection]:
-        """The file, of the newest form, in one transaction that is undone by an error."""
-        if self._folder is None:
-            raise StoreUnavailable("NDR_DATA_DIR is not set, and there is no home folder")
-        try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with closing(_connected(self._folder / FILE)) as database, _transaction(database):
-                _migrate(database)
-                yield database
-        except (sqlite3.Error, OSError) as error:
-            reason = error.strerror if isinstance(error, OSError) else str(error)
-            raise StoreUnavailable(f"the folder of NDR_DATA_DIR cannot be used: {reason}") from error
-
-
-def _connected(file: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(file, timeout=WAIT_S, isolation_level=None)
-    database.row_factory = sqlite3.Row
-    try:
-        database.execute("PRAGMA journal_mode = WAL")
-    except sqlite3.Error:
-        database.close()
-        raise
-    return database
-
-
-@contextmanager
-def _transaction(database: sqlite3.Connection) -> Iterator[None]:
-    database.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        if database.in_transaction:
-            database.execute("ROLLBACK")
-        raise
-    database.execute("COMMIT")
-
-
-def _migrate(database: sqlite3.Connection) -> None:
-    version = database.execute("PRAGMA user_version").fetchone()[0]
-    if version > len(MIGRATIONS):
-        raise StoreUnavailable("the corrections were written by a newer version of this program")
-    for script in MIGRATIONS[version:]:
-        for statement in filter(str.strip, script.split(";")):
-            database.execute(statement)
-    if version < len(MIGRATIONS):
-        database.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
 
 
 def _one(database: sqlite3.Connection, correction_id: str) -> Correction:
