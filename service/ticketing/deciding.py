@@ -42,20 +42,18 @@ def tags_of(diagnosis: Diagnosis, routing: Routing) -> Tags:
     )
 
 
-def note_of(diagnosis: Diagnosis, system: System, *, result_id: str, is_known: bool) -> Note:
+def note_of(diagnosis: Diagnosis, *, result_id: str, link: str, is_known: bool) -> Note:
     """The note on a diagnosis.
 
     Args:
         diagnosis: in the language of the system.
-        system: whose links to use.
         result_id: what the note is marked with.
+        link: where all of the diagnosis can be read; empty: nowhere.
         is_known: whether the report refers to a mail of this system.
     """
     lead, words = diagnosis.lead, labels(diagnosis.language)
     is_told = not is_known and words.has("label", "not_ours")
     body = text_of(diagnosis) + (f"\n{words.of('label', 'not_ours')}\n" if is_told else "")
-    cause = lead.advice.causes[0].id if lead.advice.causes else ""
-    link = f"{system.link.rstrip('/')}/v1/causes/{cause}" if system.link and cause else ""
     return Note(lead.advice.title[:MOST_TITLE_CHARS], body[:MOST_BODY_CHARS], result_id, link)
 
 

@@ -17,6 +17,7 @@ from service.ticketing.desks import Desk
 from service.ticketing.errors import BadEvent
 from service.ticketing.ledger import PAUSES_S, Entry, Ledger, State
 from service.ticketing.nouns import Event, Note
+from service.ticketing.pages import PAGES, page_of
 from service.ticketing.seeing import is_about_a_note, original_of
 
 MOST_NOTES_ALIKE = 10
@@ -134,7 +135,15 @@ class Handler:
         ):
             return None
         result_id = self.ledger.bind(entry, diagnosis.id)
-        note = note_of(diagnosis, desk.system, result_id=result_id, is_known=parent is not None)
+        link = self._link(desk, diagnosis)
+        note = note_of(diagnosis, result_id=result_id, link=link, is_known=parent is not None)
         if entry.tries > 1 and desk.adapter.has_note(desk.caller, entry.event, note.marker):
             return None
         return note
+
+    def _link(self, desk: Desk, diagnosis: Diagnosis) -> str:
+        """Where all of a diagnosis can be read, when our address is known."""
+        if not desk.system.link:
+            return ""
+        name = self.ledger.keep(page_of(diagnosis))
+        return f"{desk.system.link.rstrip('/')}{PAGES}/{name}"

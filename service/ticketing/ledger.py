@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
+from secrets import token_hex
 
-from service.errors import StoreUnavailable
+from model.errors import UnknownName
+from service.clock import Clock, now
+from service.sqlite_file import SqliteFile
 from service.ticketing.calls import quoted
 from service.ticketing.nouns import Event
 
 FILE = "tickets.sqlite"
-WAIT_S = 10.0
 LEASE_S = 60.0
 """How long a process may take for an event before another one tries."""
 
@@ -24,7 +24,7 @@ PAUSES_S = (1.0, 5.0, 30.0, 120.0, 600.0, 3600.0, 4 * 3600.0, 12 * 3600.0)
 """How long an event waits after each try that failed; after the last one it waits for ``replay``."""
 
 KEPT_FOR = timedelta(days=90)
-"""How long it is known that an event was handled."""
+"""How long it is known that an event was handled, and its diagnosis can be read."""
 
 MIGRATIONS = (
     """
@@ -47,10 +47,11 @@ MIGRATIONS = (
     CREATE INDEX root_seen ON root (seen_at);
     CREATE TABLE cursor (system TEXT PRIMARY KEY, seen_at REAL NOT NULL) STRICT, WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE page (name TEXT PRIMARY KEY, content BLOB NOT NULL, made_at REAL NOT NULL) STRICT;
+    CREATE INDEX page_made ON page (made_at);
+    """,
 )
-"""Each brings the file one ``user_version`` further; one that is out in the world is never changed."""
-
-Clock = Callable[[], datetime]
 
 
 class State(StrEnum):
@@ -88,15 +89,9 @@ def key_of(system: str, event: Event) -> str:
     return "/".join((system, quoted(event.ticket), quoted(message)))
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 @dataclass(frozen=True, slots=True)
 class Ledger:
     """The ledger below a folder, which is made when the first event comes.
-
-    Each call opens the file anew, so that forks and threads share nothing.
 
     Args:
         folder: where the file lies; ``None`` when nobody named a place.
@@ -104,7 +99,7 @@ class Ledger:
     """
 
     folder: Path | None
-    clock: Clock = field(default=_now)
+    clock: Clock = now
 
     def note(self, system: str, event: Event) -> str | None:
         """Writes down that an event came.
@@ -113,7 +108,7 @@ class Ledger:
             Its key; ``None`` where it came before.
         """
         key = key_of(system, event)
-        with self._opened() as database:
+        with self._file.opened() as database:
             now = self._now()
             _forget(database, now - KEPT_FOR.total_seconds())
             added = database.execute(
@@ -128,7 +123,7 @@ class Ledger:
         Args:
             system: only events of this one.
         """
-        with self._opened() as database:
+        with self._file.opened() as database:
             row = database.execute(
                 "UPDATE entry SET state = ?1, tries = tries + 1, due_at = ?2 WHERE key ="
                 " (SELECT key FROM entry WHERE state IN (?3, ?1) AND due_at <= ?4 AND ?5 IN (system, '')"
@@ -140,7 +135,7 @@ class Ledger:
 
     def bind(self, entry: Entry, result_id: str) -> str:
         """Gives an event the id that its note will bear; a later try gets that of the first one."""
-        with self._opened() as database:
+        with self._file.opened() as database:
             row = database.execute(
                 "UPDATE entry SET result_id = iif(result_id = '', ?, result_id) WHERE key = ?"
                 " RETURNING result_id",
@@ -150,7 +145,7 @@ class Ledger:
 
     def finish(self, entry: Entry, outcome: str) -> None:
         """Writes down that an event is handled; its mail is forgotten."""
-        with self._opened() as database:
+        with self._file.opened() as database:
             database.execute(
                 "UPDATE entry SET state = ?, outcome = ?, raw = NULL WHERE key = ?",
                 (State.DONE, outcome, entry.key),
@@ -179,7 +174,7 @@ class Ledger:
         if not self.is_begun:
             return ()
         marks = ", ".join("?" * len(states))
-        with self._opened() as database:
+        with self._file.opened() as database:
             query = f"SELECT * FROM entry WHERE state IN ({marks}) ORDER BY came_at, key"  # noqa: S608
             return tuple(_entry(row) for row in database.execute(query, states))
 
@@ -187,7 +182,7 @@ class Ledger:
         """Makes events that failed due at once; how many they are."""
         if not self.is_begun:
             return 0
-        with self._opened() as database:
+        with self._file.opened() as database:
             return database.execute(
                 "UPDATE entry SET state = ?1, tries = min(tries, 1), due_at = ?2"
                 " WHERE (state = ?3 OR (state = ?1 AND tries > 0)) AND ?4 IN (system, '')",
@@ -198,7 +193,7 @@ class Ledger:
         """When the next event of a system is due, if one waits."""
         if not self.is_begun:
             return None
-        with self._opened() as database:
+        with self._file.opened() as database:
             row = database.execute(
                 "SELECT min(due_at) AS due FROM entry WHERE state IN (?, ?) AND system = ?",
                 (State.WAITING, State.CLAIMED, system),
@@ -215,7 +210,7 @@ class Ledger:
             most: how many of these are allowed within a time.
             within_s: that time.
         """
-        with self._opened() as database:
+        with self._file.opened() as database:
             now = self._now()
             count = database.execute(
                 "SELECT count(*) AS n FROM note WHERE system = ? AND substr(subject, 1, ?) = ? AND entry != ?"
@@ -241,7 +236,7 @@ class Ledger:
             ticket: the ticket that the bounce is in.
             parent: the ticket whose mail came back, where that is known.
         """
-        with self._opened() as database:
+        with self._file.opened() as database:
             query = "SELECT root FROM root WHERE system = ? AND ticket = ?"
             row = database.execute(query, (system, parent or ticket)).fetchone()
             root = str(row["root"]) if row else parent or ticket
@@ -256,26 +251,50 @@ class Ledger:
         """Up to when a system was asked for news."""
         if not self.is_begun:
             return None
-        with self._opened() as database:
+        with self._file.opened() as database:
             row = database.execute("SELECT seen_at FROM cursor WHERE system = ?", (system,)).fetchone()
         return _moment(row["seen_at"]) if row else None
 
     def move_cursor(self, system: str, moment: datetime) -> None:
         """Writes down up to when a system was asked for news."""
-        with self._opened() as database:
+        with self._file.opened() as database:
             database.execute(
                 "INSERT INTO cursor VALUES (?, ?) ON CONFLICT (system)"
                 " DO UPDATE SET seen_at = excluded.seen_at",
                 (system, moment.timestamp()),
             )
 
+    def keep(self, content: bytes) -> str:
+        """Keeps what a note links to; its name, which nobody can guess."""
+        name = token_hex(16)
+        with self._file.opened() as database:
+            database.execute("INSERT INTO page VALUES (?, ?, ?)", (name, content, self._now()))
+        return name
+
+    def kept(self, name: str) -> bytes:
+        """What was kept under a name.
+
+        Raises:
+            UnknownName: nothing, or its time is over.
+        """
+        if self.is_begun:
+            with self._file.opened() as database:
+                row = database.execute("SELECT content FROM page WHERE name = ?", (name,)).fetchone()
+            if row:
+                return bytes(row["content"])
+        raise UnknownName("diagnosis", name[:40])
+
+    @property
+    def _file(self) -> SqliteFile:
+        return SqliteFile(self.folder, FILE, MIGRATIONS, is_durable=True)
+
     @property
     def is_begun(self) -> bool:
         """Whether there is a file yet."""
-        return self.folder is not None and (self.folder / FILE).exists()
+        return self._file.exists
 
     def _leave(self, entry: Entry, state: State, reason: str, pause_s: float) -> None:
-        with self._opened() as database:
+        with self._file.opened() as database:
             database.execute(
                 "UPDATE entry SET state = ?, outcome = ?, due_at = ?"
                 " WHERE key = ? AND state = ? AND tries = ?",
@@ -285,60 +304,12 @@ class Ledger:
     def _now(self) -> float:
         return self.clock().timestamp()
 
-    @contextmanager
-    def _opened(self) -> Iterator[sqlite3.Connection]:
-        """The file, of the newest form, in one transaction that is undone by an error."""
-        if self.folder is None:
-            raise StoreUnavailable("NDR_DATA_DIR is not set, and there is no home folder")
-        try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with closing(_connected(self.folder / FILE)) as database, _transaction(database):
-                _migrate(database)
-                yield database
-        except (sqlite3.Error, OSError) as error:
-            reason = error.strerror if isinstance(error, OSError) else str(error)
-            raise StoreUnavailable(f"the folder of NDR_DATA_DIR cannot be used: {reason}") from error
-
-
-def _connected(file: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(file, timeout=WAIT_S, isolation_level=None)
-    database.row_factory = sqlite3.Row
-    try:
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = FULL")
-    except sqlite3.Error:
-        database.close()
-        raise
-    return database
-
-
-@contextmanager
-def _transaction(database: sqlite3.Connection) -> Iterator[None]:
-    database.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        if database.in_transaction:
-            database.execute("ROLLBACK")
-        raise
-    database.execute("COMMIT")
-
-
-def _migrate(database: sqlite3.Connection) -> None:
-    version = database.execute("PRAGMA user_version").fetchone()[0]
-    if version > len(MIGRATIONS):
-        raise StoreUnavailable("the ledger of tickets was written by a newer version of this program")
-    for script in MIGRATIONS[version:]:
-        for statement in filter(str.strip, script.split(";")):
-            database.execute(statement)
-    if version < len(MIGRATIONS):
-        database.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
-
 
 def _forget(database: sqlite3.Connection, before: float) -> None:
     database.execute("DELETE FROM entry WHERE came_at < ? AND state = ?", (before, State.DONE))
     database.execute("DELETE FROM note WHERE written_at < ?", (before,))
     database.execute("DELETE FROM root WHERE seen_at < ?", (before,))
+    database.execute("DELETE FROM page WHERE made_at < ?", (before,))
 
 
 def _entry(row: sqlite3.Row) -> Entry:

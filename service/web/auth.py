@@ -12,10 +12,11 @@ from werkzeug.exceptions import Unauthorized
 OPEN = frozenset(
     {
         *("operations.healthz", "operations.readyz", "page.home", "page.docs", "api-docs.openapi_json"),
-        "tickets.receive",
+        *("tickets.receive", "tickets.diagnosis"),
     }
 )
-"""What asks for no key: signs of life, the description, and webhooks, which are signed instead."""
+"""What asks for no key: signs of life, the description, webhooks, which are signed instead, and diagnoses
+with names that cannot be guessed."""
 
 
 def register(app: Flask, digests: tuple[bytes, ...]) -> None:

@@ -110,7 +110,7 @@ fields "$BOUNCE"
 within 5 '^1$' comments "$BOUNCE"
 say "the note, by $(rest "$R/ticket/$BOUNCE/history?fields=Type,Creator&per_page=100" | grep -c '"id" : "ndr"') changes of the user ndr"
 rest -X POST "$R/attachments?fields=Subject,Content,TransactionId&orderby=id&order=DESC" \
-    -d '[{"field":"Subject","operator":"LIKE","value":"ndr-triage"}]' | grep -m1 '"Content"' | cut -c1-700
+    -d '[{"field":"Subject","operator":"LIKE","value":"ndr-triage"}]' | awk '/"Content"/ && !seen++' | cut -c1-700
 if [ -n "${SHOT:-}" ]; then
     say "a picture"
     TICKET=$BOUNCE

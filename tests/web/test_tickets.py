@@ -1,5 +1,6 @@
 """Webhooks are answered at once, written down before, and believed only when they are signed."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ from service.settings import Settings
 from service.ticketing.handling import Handler
 from service.ticketing.inbox import Inbox
 from service.ticketing.ledger import Ledger, State
+from service.ticketing.nouns import System
 from service.web.app import create_app
 from service.wiring import Services, build
 from tests.unit.ticketing.fakes import FakeDesk, bounce
@@ -124,3 +126,50 @@ def test_a_process_begins_with_what_an_earlier_one_left(
     assert 1 == len(background.begun)
     assert inbox.work_once("desk") > 0
     assert 1 == len(desk.notes)
+
+
+LINKING = System("desk", "fake", "https://desk.example", link="https://ndr.example.com/")
+KINDS = ("application/json", "text/plain", "text/html")
+PAGE = re.compile(r"https://ndr\.example\.com(/v1/diagnoses/[0-9a-f]{32})")
+
+
+def page_linked_by(handler: Handler, desk: FakeDesk) -> str:
+    handler.take("desk", desk.receive(bounce()))
+    list(handler.work())
+    (note,) = desk.notes
+    found = PAGE.search(note.text)
+    assert found
+    return found[1]
+
+
+@pytest.mark.parametrize("desk", [FakeDesk(LINKING)])
+def test_a_note_links_to_the_whole_diagnosis(
+    desk: FakeDesk, handler: Handler, tickets_client: FlaskClient
+) -> None:
+    path = page_linked_by(handler, desk)
+    answers = {kind: tickets_client.get(path, headers={"Accept": kind}) for kind in KINDS}
+
+    assert [200, 200, 200] == [answer.status_code for answer in answers.values()]
+    assert "recipient_unknown" == answers["application/json"].get_json()["category"]
+    assert "gone@example.net: recipient_unknown" in answers["text/plain"].text
+    assert "gone@example.net: recipient_unknown" in answers["text/html"].text
+    assert "<script" not in answers["text/html"].text
+    assert "default-src 'none'" in answers["text/html"].headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("name", ["0" * 32, "x", "%2e%2e"])
+def test_no_other_diagnosis_can_be_read(tickets_client: FlaskClient, name: str) -> None:
+    assert 404 == tickets_client.get(f"/v1/diagnoses/{name}").status_code
+
+
+def test_without_systems_there_are_no_diagnoses_to_read() -> None:
+    client = create_app(build(Settings())).test_client()
+
+    assert 404 == client.get(f"/v1/diagnoses/{'0' * 32}").status_code
+
+
+def test_a_system_without_our_address_gets_no_link(desk: FakeDesk, handler: Handler) -> None:
+    handler.take("desk", desk.receive(bounce()))
+    list(handler.work())
+
+    assert "/v1/diagnoses/" not in desk.notes[0].text

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from model.errors import UnknownName
 from service.errors import StoreUnavailable
 from service.ticketing.ledger import FILE, KEPT_FOR, Ledger, State, key_of
 from service.ticketing.nouns import Event
@@ -139,3 +140,16 @@ def test_a_ledger_of_a_newer_version_is_left_alone(ledger: Ledger) -> None:
         database.execute("PRAGMA user_version = 99")
     with pytest.raises(StoreUnavailable, match="newer version"):
         ledger.note("desk", EVENT)
+
+
+def test_what_is_kept_has_its_time(ledger: Ledger, clock: FakeClock) -> None:
+    with pytest.raises(UnknownName):
+        ledger.kept("0" * 32)
+    name = ledger.keep(b"{}")
+    assert b"{}" == ledger.kept(name)
+    assert name != ledger.keep(b"{}")
+
+    clock.forward(KEPT_FOR.total_seconds() + 1)
+    ledger.note("desk", Event("1", "1"))
+    with pytest.raises(UnknownName):
+        ledger.kept(name)
