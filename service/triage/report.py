@@ -5,6 +5,7 @@ The page loads nothing from elsewhere; its script sorts tables and can be missed
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -21,14 +22,14 @@ from model.knowledge import knowledge
 from model.languages import LANGUAGES
 from model.providers import providers
 from model.resources import read_toml
-from model.taxonomy import taxonomy
-from model.types import Cause, Permanence
+from model.taxonomy import UNKNOWN, taxonomy
+from model.types import Cause, Kind, Permanence
 from service.svg_parts import clean
 from service.text_answer import Labels, labels
-from service.triage.counting import Named, Ranking, Timeline
+from service.triage.counting import Column, Named, Ranking, Timeline
 from service.triage.folders import Folder, replaced
 from service.triage.nouns import Row
-from service.triage.report_charts import Bar, bars_svg, columns_svg, shown_time
+from service.triage.report_charts import Chart, chart_of, shown_time
 from service.triage.results import Wanted, batches
 from service.triage.summary import CauseLine, Summary, summarise, summary_json
 from service.version import VERSION
@@ -37,14 +38,21 @@ from service.wiring import Diagnoser
 SHOWN = 20
 """So many names of a ranking stand on the page; JSON has more."""
 
-OPEN_CAUSES = 8
-_TEXT, _CODE = Markup("{}"), Markup("<code>{}</code>")
+GLANCE = 6
+"""So many lines stand in each list of the first screen; so many causes are open below."""
+
+LISTED_CAUSES = 12
+"""So many causes stand on the page; the further ones are folded away."""
+
+_TEXT, _CODE, _BREAK = Markup("{}"), Markup("<code>{}</code>"), Markup("<wbr>")
+_NAME_PARTS = re.compile(r"[^.@/_]+|[.@/_][^.@/_]*")
 _TAGS = {"zh": "zh-CN"}
-_LOOKS = {
-    Permanence.PERMANENT.value: "permanent",
-    Permanence.TEMPORARY.value: "temporary",
-    Permanence.UNKNOWN.value: "vague",
-}
+_PERMANENCES = (
+    (Permanence.PERMANENT.value, "permanent"),
+    (Permanence.TEMPORARY.value, "temporary"),
+    (Permanence.UNKNOWN.value, "vague"),
+)
+_FAILED = (Kind.BOUNCE.value, Kind.DELAY.value, Kind.COMPLAINT.value)
 
 
 def _shipped() -> dict[str, str]:
@@ -152,9 +160,51 @@ class Page:
         """What made it, with the versions."""
         return [(self._own.of("version", name), clean(each)) for name, each in self.about.versions.items()]
 
+    @property
+    def sections(self) -> list[str]:
+        """The names of the sections that have something to tell, in the order of the page."""
+        found = self.summary
+        failed = bool(found.failures)
+        told = {
+            "timeline": failed,
+            "causes": failed,
+            "categories": failed,
+            "kinds": found.rows,
+            "stages": failed,
+            "domains": failed,
+            "suppression": found.suppression.rows,
+            "delays": found.delays.total,
+            "clusters": found.unknown.rows,
+            "errors": found.unreadable.rows,
+        }
+        return [name for name, has in told.items() if has]
+
+    @property
+    def causes(self) -> tuple[CauseLine, ...]:
+        """What can be fixed: the causes of failures that have a reason."""
+        return tuple(each for each in self.summary.causes if each.category != UNKNOWN)
+
+    @property
+    def unexplained(self) -> int:
+        """How many failures have no reason that is known."""
+        return next((each.count for each in self.summary.categories if each.category == UNKNOWN), 0)
+
+    @property
+    def failed_kinds(self) -> str:
+        """How many failures there are of each kind, in words."""
+        counts = {each.name: each.count for each in self.summary.kinds.top}
+        told = (self.counted(f"of_{name}", counts[name]) for name in _FAILED if name in counts)
+        return self.words("comma").join(told)
+
     def words(self, name: str, **values: object) -> str:
         """Words of the page, with values in their places."""
         return self._own.of("page", name).format(**values)
+
+    def counted(self, name: str, count: int, **values: object) -> str:
+        """The same with a count, in the singular where a language has one."""
+        one = f"{name}_one"
+        is_one = count == 1 and self._own.has("page", one)
+        return self.words(one if is_one else name, count=_grouped(count), **values)
 
     def unit(self) -> str:
         """The time of a column of the timeline."""
@@ -183,11 +233,17 @@ class Page:
 
     def share(self, count: int, total: int) -> str:
         """A share for people."""
-        return f"{count / total:.1%}" if total else "–"
+        if not total:
+            return "–"
+        return "<0.1%" if 0 < count / total < 0.0005 else f"{count / total:.1%}"
 
-    def permanence(self, name: str) -> int:
-        """How many failures have a permanence."""
-        return next((each.count for each in self.summary.permanences.top if each.name == name), 0)
+    def permanences(self) -> list[tuple[str, str, int]]:
+        """How many failures will not pass later, or may: the words, how they look, and the number."""
+        counts = {each.name: each.count for each in self.summary.permanences.top}
+        told = [(name, look, counts.pop(name, 0)) for name, look in _PERMANENCES[:2]]
+        rest = self.summary.failures - sum(count for _, _, count in told)
+        told.append((*_PERMANENCES[2], rest))
+        return [(self.value("permanence", name), look, count) for name, look, count in told if count]
 
     def first(self, ranking: Ranking, table: str = "", number: int = SHOWN) -> Ranking:
         """The beginning of a ranking, in words."""
@@ -195,19 +251,16 @@ class Page:
         top = tuple(Named(self._name(table, each.name), each.count) for each in head.top)
         return Ranking(top, head.others, head.missing, head.uncertainty)
 
-    def bars(self, ranking: Ranking, table: str, title: str) -> Markup:
-        """A picture of the values of an axis."""
-        rest = [(self.words("others"), ranking.others), (self.words("missing"), ranking.missing)]
-        known = [
-            Bar(self.value(table, each.name), each.count, _LOOKS.get(each.name, "")) for each in ranking.top
-        ]
-        return bars_svg([*known, *(Bar(name, count, "vague") for name, count in rest if count)], title)
-
-    def columns(self) -> Markup:
-        """A picture of the timeline."""
+    def chart(self) -> Chart:
+        """A picture of the timeline, which has columns."""
         timeline = self.summary.timeline
         title = self.words("timeline_by", unit=self.unit())
-        return columns_svg(timeline, [self.group(each) for each in timeline.groups], title)
+        return chart_of(timeline, [self.group(each) for each in timeline.groups], title)
+
+    def peak(self) -> str:
+        """When most failures were reported, in words."""
+        most = max(self.summary.timeline.columns, key=_total)
+        return self.words("peak", time=shown_time(most.start), count=_grouped(most.total))
 
     def groups(self) -> list[tuple[str, int]]:
         """The groups that the timeline has, with their rows."""
@@ -218,12 +271,16 @@ class Page:
             return self.category(name)
         if table == "provider":
             return self.provider(name)
-        return self.value(table, name) if table else clean(name)
+        return self.value(table, name) if table else name
 
 
 def _totals(timeline: Timeline) -> list[tuple[str, int]]:
     sums = (sum(each.counts[place] for each in timeline.columns) for place in range(len(timeline.groups)))
     return [(group, total) for group, total in zip(timeline.groups, sums, strict=True) if total]
+
+
+def _total(column: Column) -> int:
+    return column.total
 
 
 def _check(language: str) -> None:
@@ -250,12 +307,14 @@ def _environment() -> Environment:
     filters: dict[str, Any] = {
         "number": _grouped,
         "line": clean,
+        "name": _breaking,
+        "minute": _minute,
         "time": shown_time,
         "host": _host,
         "code": _code,
     }
     environment.filters.update(filters)
-    environment.globals.update(file_of=_file_of, open_causes=OPEN_CAUSES)
+    environment.globals.update(file_of=_file_of, glance=GLANCE, listed_causes=LISTED_CAUSES)
     return environment
 
 
@@ -270,6 +329,15 @@ def _code(text: str) -> Markup:
         return _TEXT.format(text)
     marked = ((_CODE if place % 2 else _TEXT).format(each) for place, each in enumerate(parts))
     return Markup().join(marked)
+
+
+def _breaking(name: str) -> Markup:
+    """A name that may be broken before its dots and signs rather than anywhere."""
+    return _BREAK.join(_NAME_PARTS.findall(clean(name)))
+
+
+def _minute(moment: str) -> str:
+    return clean(moment[:16].replace("T", " "))
 
 
 def _host(link: str) -> str:

@@ -1,7 +1,10 @@
 """The report is one page that loads nothing, trusts nothing and hides persons, in each language."""
 
 import re
+import tomllib
 from html.parser import HTMLParser
+from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +18,7 @@ from service.errors import UnreadableArchive
 from service.triage import parts
 from service.triage.folders import Folder, folder_at
 from service.triage.nouns import Done, Row
-from service.triage.report import About, as_html, rows_of_parts, versions_of, write_report
+from service.triage.report import About, Page, as_html, rows_of_parts, versions_of, write_report
 from service.triage.summary import summarise
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\"'&"
@@ -61,6 +64,20 @@ def tags(page: str) -> list[tuple[str, dict[str, str | None]]]:
     parser = Tags()
     parser.feed(page)
     return parser.seen
+
+
+def sections_of(page: str) -> list[str]:
+    """The ids of the headings of a page."""
+    return [str(values["id"]) for tag, values in tags(page) if tag == "h2"]
+
+
+def words(language: str) -> dict[str, str]:
+    content = files("service.triage").joinpath("page", f"{language}.toml").read_text("utf-8")
+    return dict(tomllib.loads(content)["page"])
+
+
+def values_of(text: str) -> set[str]:
+    return set(re.findall(r"{(\w+)}", text))
 
 
 @pytest.fixture
@@ -110,9 +127,9 @@ def test_hostile_values_stay_text(language: str) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_no_address_stands_in_full_unless_asked_for(language: str) -> None:
-    assert "person" not in re.sub(
-        r"<h[34]>.*?</h[34]>|<article.*?</article>", "", as_html(summarise(ROWS), language), flags=re.S
-    )
+    page = as_html(summarise(ROWS), language)
+
+    assert "person" not in re.sub(r'<details class="cause".*?</details>', "", page, flags=re.S)
     assert "person1@example.net" in as_html(summarise(ROWS, show_addresses=True), language)
 
 
@@ -144,21 +161,124 @@ def test_a_part_without_the_columns_is_damaged(folder: Folder) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_an_empty_archive_has_a_page(language: str) -> None:
-    page = as_html(summarise([]), language)
+@pytest.mark.parametrize(
+    ("rows", "sections"),
+    [
+        ([], []),
+        ([row(0, kind="not_ndr", category=None, smtp=None)], ["kinds", "archives"]),
+        ([Row("a.mbox", "#1", 0, error="damaged")], ["kinds", "archives", "errors"]),
+    ],
+    ids=["nothing", "no failure", "nothing readable"],
+)
+def test_an_archive_without_failures_has_a_short_page(
+    rows: list[Row], sections: list[str], language: str
+) -> None:
+    page = as_html(summarise(rows), language)
 
-    assert "<h1>" in page
+    assert sections == sections_of(page)
+    assert "notice" in page
     assert "<svg" not in page
+    assert "<nav" not in page
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("rows", [ROWS, ROWS[:1], ROWS[-1:], ROWS[5:6], []])
+def test_every_link_of_a_page_leads_to_one_place_of_it(rows: list[Row], language: str) -> None:
+    found = tags(as_html(summarise(rows), language))
+    places = [values["id"] for _, values in found if "id" in values]
+    links = {str(values["href"]) for tag, values in found if tag == "a"}
+
+    assert len(places) == len(set(places))
+    assert {link[1:] for link in links if link.startswith("#")} <= set(places)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_first_screen_says_what_since_when_what_to_fix_and_which_to_drop(language: str) -> None:
+    page = as_html(summarise(ROWS, show_addresses=True), language)
+    first = page[page.index("<header>") : page.index("<nav")]
+
+    assert "2026-11-02 10:14" in first
+    assert "#cause-" in first
+    assert "person0<wbr>@example<wbr>.net" in first
+    assert ["items", "failures", "suppress", "clusters", "unreadable"] == [
+        name
+        for name in ("items", "failures", "suppress", "clusters", "unreadable")
+        if words(language)[name] in first
+    ]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_table_and_picture_can_be_heard(language: str) -> None:
-    found = tags(as_html(summarise(ROWS), language))
+    found = tags(as_html(summarise([*ROWS, row(9, reported_at="2026-11-02T13:00:00Z")]), language))
+    names = [tag for tag, _ in found]
+    levels = [int(tag[1]) for tag in names if re.fullmatch("h[1-6]", tag)]
 
     assert all("scope" in values for tag, values in found if tag == "th")
+    assert [values for tag, values in found if tag == "svg"]
     assert all(
         values.get("role") == "img" and values.get("aria-label") for tag, values in found if tag == "svg"
     )
+    assert names.count("table") == names.count("caption")
+    assert 1 == levels[0]
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+
+
+def test_a_sortable_table_says_by_what_it_is_sorted() -> None:
+    page = as_html(summarise(ROWS), "en")
+    tables = re.findall(r'<table class="sortable">.*?</thead>', page, flags=re.S)
+
+    assert tables
+    assert [1] * len(tables) == [table.count('aria-sort="descending"') for table in tables]
+
+
+def test_failures_that_nobody_knows_are_no_cause_to_fix() -> None:
+    found = summarise(ROWS)
+
+    assert "unknown" in {each.category for each in found.causes}
+    assert "unknown" not in {each.category for each in Page(found, "en", About()).causes}
+    assert "1 failure is in words that nobody knows yet" in as_html(found, "en")
+
+
+@pytest.mark.parametrize(
+    ("number", "said", "unsaid"),
+    [
+        (1, ["1 row, one per recipient", "1 bounce<", "in 1 row<"], "1 rows"),
+        (2, ["2 rows, one", "2 bounces"], "2 row,"),
+    ],
+)
+def test_counts_are_in_the_singular_where_there_is_one(number: int, said: list[str], unsaid: str) -> None:
+    page = as_html(summarise(ROWS[:number]), "en")
+
+    assert said == [each for each in said if each in page]
+    assert unsaid not in page
+
+
+@pytest.mark.parametrize(
+    ("count", "total", "share"),
+    [(0, 0, "–"), (0, 9, "0.0%"), (1, 5000, "<0.1%"), (1, 1000, "0.1%"), (9, 9, "100.0%")],
+)
+def test_a_small_share_is_not_told_as_none(count: int, total: int, share: str) -> None:
+    assert share == Page(summarise([]), "en", About()).share(count, total)
+
+
+def test_full_addresses_can_be_copied_as_a_list() -> None:
+    listed = re.search(
+        r"<pre[^>]*>(.*?)</pre>", as_html(summarise(ROWS, show_addresses=True), "en"), flags=re.S
+    )
+
+    assert listed
+    assert sorted({f"person{number}@example.net" for number in range(7)}) == sorted(listed[1].split())
+    assert "<pre" not in as_html(summarise(ROWS), "en")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_language_has_the_same_words_with_the_same_values(language: str) -> None:
+    one, other = words("en"), words(language)
+
+    assert {name for name in one if not name.endswith("_one")} == {
+        name for name in other if not name.endswith("_one")
+    }
+    assert {name: values_of(one[name]) for name in other} == {name: values_of(other[name]) for name in other}
 
 
 def test_a_language_that_nobody_translated_is_refused(folder: Folder, tmp_path: Path) -> None:
