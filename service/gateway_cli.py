@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -94,6 +95,7 @@ def lmtp(*, listen: str, smtp: bool, threads: int, max_bytes: int, **given: Any)
 @click.option("--port", type=click.IntRange(1, 65535), default=993, show_default=True)
 @click.option("--user", required=True, help="Whose mailbox.")
 @click.option("--password-file", metavar="FILE", help="File with the password; NDR_IMAP_PASSWORD otherwise.")
+@click.option("--oauth", is_flag=True, help="The password is an OAuth 2 access token, read at each look.")
 @click.option("--folder", default="INBOX", show_default=True, help="Where the bounces are.")
 @click.option("--move", metavar="FOLDER", help="Move what is done there; it is marked as read otherwise.")
 @click.option("--starttls", is_flag=True, help="Begin without TLS and change to it, as on port 143.")
@@ -108,8 +110,10 @@ def imap(*, every: float, once: bool, state: str | None, **given: Any) -> int:
     from service.gateways.imap import run as poll
 
     store, diagnose = _store(given), _diagnose(given, in_headers=bool(given["maildir"] or given["post"]))
-    names = ("host", "port", "user", "folder", "move", "starttls", "no_tls", "ca_file")
-    mailbox = Mailbox(**{name: given[name] for name in names}, password=_password(given["password_file"]))
+    names = ("host", "port", "user", "folder", "move", "starttls", "no_tls", "ca_file", "oauth")
+    password = partial(_password, given["password_file"])
+    password()
+    mailbox = Mailbox(**{name: given[name] for name in names}, password=password)
     with Done(_state_file(state)) as done:
         return poll(Poller(mailbox, diagnose, store, done), every_s=None if once else every)
 

@@ -10,7 +10,7 @@ import signal
 import sqlite3
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,7 +39,8 @@ class Mailbox:
 
     Args:
         host, port: the server.
-        user, password: who asks.
+        user, password: who asks; the password is asked for at each login, for a token may be a new one.
+        oauth: whether it is an OAuth 2 access token.
         folder: of the mailbox, in the server's own spelling.
         move: the folder for what is done; marked as read when left out.
         starttls: changes to TLS after connecting; else TLS comes first.
@@ -53,12 +54,13 @@ class Mailbox:
     host: str
     port: int
     user: str
-    password: str = field(repr=False)
+    password: Callable[[], str] = field(repr=False)
     folder: str = "INBOX"
     move: str | None = None
     starttls: bool = False
     no_tls: bool = False
     ca_file: str | None = None
+    oauth: bool = False
 
     def __post_init__(self) -> None:
         if self.no_tls and self.host not in LOOPBACK:
@@ -81,10 +83,19 @@ class Mailbox:
             imaplib.IMAP4.error: it refuses.
         """
         with self._connected() as server:
-            server.login(self.user, self.password)
+            self._log_in(server)
             # servers tell more after the login than before
             server.capabilities = tuple(_asked(server, "capability")[0].decode().upper().split())
             yield server
+
+    def _log_in(self, server: imaplib.IMAP4) -> None:
+        password = self.password()
+        if not self.oauth:
+            server.login(self.user, password)
+            return
+        # a server that refuses tells why, and wants an empty line before it says so
+        words = iter((f"user={self.user}\1auth=Bearer {password}\1\1".encode(),))
+        server.authenticate("XOAUTH2", lambda _: next(words, b""))
 
     def _connected(self) -> imaplib.IMAP4:
         if self.no_tls:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 import socketserver
 import threading
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -31,7 +32,15 @@ class Session(socketserver.StreamRequestHandler):
         self.say("* OK [CAPABILITY IMAP4rev1] ready")
         for line in self.rfile:
             tag, command, rest = [*line.decode().split(" ", 2), ""][:3]
+            if command == "AUTHENTICATE":
+                self.say("+ ")
+                rest += b64decode(self.rfile.readline()).decode()
             self.server.heard.append((command + " " + rest).strip())
+            if command == "AUTHENTICATE" and self.server.refuses_tokens:
+                self.say("+ eyJzdGF0dXMiOiI0MDAifQ==")
+                assert b"\r\n" == self.rfile.readline()
+                self.say(f"{tag} NO invalid token")
+                continue
             if self.server.refuses and command.strip() in self.server.refuses:
                 self.say(f"{tag} NO not now")
                 continue
@@ -76,6 +85,7 @@ class Server(socketserver.ThreadingTCPServer):
         self.validity = 7
         self.capabilities = "MOVE UIDPLUS"
         self.refuses: set[str] = set()
+        self.refuses_tokens = False
         self.heard: list[str] = []
         super().__init__(("127.0.0.1", 0), Session)
 
@@ -110,7 +120,8 @@ class Shelf:
 
 
 def look(server: Server, shelf: Any, state: Path, **options: Any) -> int:
-    mailbox = Mailbox("127.0.0.1", server.server_address[1], "office", 'se"cret', no_tls=True, **options)
+    port = server.server_address[1]
+    mailbox = Mailbox("127.0.0.1", port, "office", lambda: 'se"cret', no_tls=True, **options)
     with Done(state) as done:
         return Poller(mailbox, lambda _: ANSWER, shelf, done).look(threading.Event())
 
@@ -216,7 +227,7 @@ def test_a_mail_that_went_away_is_passed_over(serving: Any, tmp_path: Path) -> N
 def test_one_look_says_whether_something_is_left(
     serving: Any, tmp_path: Path, failures: list[Exception], code: int
 ) -> None:
-    mailbox = Mailbox("127.0.0.1", serving(1).server_address[1], "office", "secret", no_tls=True)
+    mailbox = Mailbox("127.0.0.1", serving(1).server_address[1], "office", lambda: "secret", no_tls=True)
     with Done(tmp_path / "state") as done:
         assert code == run(Poller(mailbox, lambda _: ANSWER, Shelf(*failures), done), every_s=None)
 
@@ -224,7 +235,7 @@ def test_one_look_says_whether_something_is_left(
 def test_nobody_there_is_left_for_later(tmp_path: Path) -> None:
     with socket.socket() as taken, Done(tmp_path / "state") as done:
         taken.bind(("127.0.0.1", 0))
-        mailbox = Mailbox("127.0.0.1", taken.getsockname()[1], "office", "secret", no_tls=True)
+        mailbox = Mailbox("127.0.0.1", taken.getsockname()[1], "office", lambda: "secret", no_tls=True)
         assert run(Poller(mailbox, lambda _: ANSWER, Shelf(), done), every_s=None) == 75
 
 
@@ -238,8 +249,28 @@ def test_nobody_there_is_left_for_later(tmp_path: Path) -> None:
 )
 def test_a_mailbox_without_tls_or_with_a_strange_name_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(SettingError):
-        Mailbox(**{"port": 143, "user": "office", "password": "x", **wrong})
+        Mailbox(**{"port": 143, "user": "office", "password": lambda: "x", **wrong})
 
 
 def test_a_password_is_not_shown() -> None:
-    assert "secret" not in repr(Mailbox("127.0.0.1", 143, "office", "secret"))
+    assert "secret" not in repr(Mailbox("127.0.0.1", 143, "office", lambda: "secret"))
+
+
+def test_a_token_is_shown_as_oauth_wants_it(serving: Any, tmp_path: Path) -> None:
+    server, shelf = serving(1), Shelf()
+
+    assert look(server, shelf, tmp_path / "state", oauth=True) == 1
+
+    assert 'AUTHENTICATE XOAUTH2user=office\1auth=Bearer se"cret\1\1' in "".join(server.heard).replace(
+        "\r\n", ""
+    )
+    assert not any(line.startswith("LOGIN") for line in server.heard)
+
+
+def test_a_token_that_is_refused_leaves_the_mails_for_later(serving: Any, tmp_path: Path) -> None:
+    server = serving(1)
+    server.refuses_tokens = True
+    mailbox = Mailbox("127.0.0.1", server.server_address[1], "o", lambda: "old", no_tls=True, oauth=True)
+    with Done(tmp_path / "state") as done:
+        assert 75 == run(Poller(mailbox, lambda _: ANSWER, Shelf(), done), every_s=None)
+    assert {1} == server.unseen
