@@ -17,6 +17,7 @@ from service.wiring import build
 from service.wsgi import with_checked_input
 
 if TYPE_CHECKING:
+    from service.announcing import Announcer
     from service.ticketing.inbox import Inbox
 
 
@@ -26,6 +27,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._tickets: Inbox | None = None
+        self._announcer: Announcer | None = None
         super().__init__()
 
     def load_config(self) -> None:
@@ -33,6 +35,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         for name, value in gunicorn_options(self.settings).items():
             self.cfg.set(name, value)
         self.cfg.set("post_worker_init", self._begin)
+        self.cfg.set("worker_exit", self._end)
 
     def load(self) -> WSGIApplication:
         """Builds the application, once, before the workers are forked; warms it up with the worked case."""
@@ -40,13 +43,18 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
         services = build(self.settings)
         services.self_test()
-        self._tickets = services.tickets
+        self._tickets, self._announcer = services.tickets, services.announcer
         return with_checked_input(create_app(services))
 
     def _begin(self, _worker: object) -> None:
         """Lets a new worker work off the tickets that an earlier one left."""
         if self._tickets:
             self._tickets.wake()
+
+    def _end(self, _arbiter: object, _worker: object) -> None:
+        """Lets a worker that ends send the events that wait."""
+        if self._announcer:
+            self._announcer.close()
 
 
 class JsonLogger(Logger):  # type: ignore[misc]  # gunicorn has no types

@@ -8,16 +8,18 @@ from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import orjson
 
 from service.clock import Clock, in_iso, now
 from service.errors import SettingError
-from service.outgoing import Caller, HttpCaller
 from service.settings import Settings
 from service.triage.orders import Order
+
+if TYPE_CHECKING:
+    from service.outgoing import Caller  # brings urllib3
 
 ARCHIVE_FINISHED = "archive.finished"
 DIAGNOSIS_MADE = "diagnosis.made"
@@ -141,6 +143,29 @@ class Events:
         self.caller.call("POST", self.path, body=body, headers=headers)
 
 
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """Where events are sent: the base address, and the path with its query."""
+
+    base: str
+    path: str
+
+
+def receiver_of(settings: Settings) -> Receiver | None:
+    """Where the settings have events sent; ``None`` where they name no receiver.
+
+    Raises:
+        SettingError: there is no secret to sign with.
+    """
+    if not settings.webhook_url:
+        return None
+    if not settings.webhook_secret:
+        raise SettingError("NDR_WEBHOOK_SECRET", "", "whsec_ and base64, because NDR_WEBHOOK_URL is set")
+    url = urlsplit(settings.webhook_url)
+    path = (url.path or "/") + (f"?{url.query}" if url.query else "")
+    return Receiver(f"{url.scheme}://{url.netloc}", path)
+
+
 def events_of(settings: Settings, caller: Caller | None = None, clock: Clock = now) -> Events | None:
     """What sends events as the settings say; ``None`` where they name no receiver.
 
@@ -152,15 +177,14 @@ def events_of(settings: Settings, caller: Caller | None = None, clock: Clock = n
     Raises:
         SettingError: there is no secret to sign with.
     """
-    if not settings.webhook_url:
+    receiver = receiver_of(settings)
+    if receiver is None:
         return None
-    if not settings.webhook_secret:
-        raise SettingError("NDR_WEBHOOK_SECRET", "", "whsec_ and base64, because NDR_WEBHOOK_URL is set")
-    url = urlsplit(settings.webhook_url)
-    path = (url.path or "/") + (f"?{url.query}" if url.query else "")
+    from service.outgoing import HttpCaller
+
     return Events(
-        caller=caller or HttpCaller(f"{url.scheme}://{url.netloc}", pauses_s=()),
-        path=path,
+        caller=caller or HttpCaller(receiver.base, pauses_s=()),
+        path=receiver.path,
         secret=settings.webhook_secret,
         types=frozenset(settings.webhook_events),
         kinds=frozenset(settings.webhook_kinds),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -19,6 +19,7 @@ from service.settings import Settings
 from service.triage.orders import OrderStore
 
 if TYPE_CHECKING:
+    from service.announcing import Announcer
     from service.ticketing.inbox import Inbox
 
 WORKED_CASE = (
@@ -103,6 +104,12 @@ class Services:
     model_card: Mapping[str, Any] | None = None
     open_orders: Callable[[Settings], OrderStore] | None = None
     tickets: Inbox | None = None
+    announcer: Announcer | None = None
+
+    @property
+    def announced(self) -> Diagnoser:
+        """The core, as callers have it: each of its diagnoses is told where the settings say so."""
+        return self.announcer.around(self.diagnoser) if self.announcer else self.diagnoser
 
     @property
     def orders(self) -> OrderStore:
@@ -151,15 +158,28 @@ def build(
     Raises:
         RuleError: one of the user's own rules is wrong.
         DataError: the classifier is damaged, or was trained for another taxonomy.
-        SettingError: the file that names ticketing systems is wrong.
+        SettingError: the file that names ticketing systems is wrong, or events are to be sent and there is
+            no secret to sign them with.
     """
     store = feedback or SqliteStore(settings.data_dir)
+    announcer = _announcer_of(settings)
     if diagnoser:
-        return Services(settings, diagnoser, store, tickets=_inbox_of(settings, diagnoser))
+        return _with_tickets(Services(settings, diagnoser, store, announcer=announcer))
     classifier = classifier_in(settings.model_dir) if settings.model_dir else shipped_classifier()
     wired = pipeline.build_diagnoser(custom_rules=settings.rules_dir, classifier=classifier)
-    core = Core(wired)
-    return Services(settings, core, store, classifier.card, tickets=_inbox_of(settings, core))
+    return _with_tickets(Services(settings, Core(wired), store, classifier.card, announcer=announcer))
+
+
+def _with_tickets(services: Services) -> Services:
+    return replace(services, tickets=_inbox_of(services.settings, services.announced))
+
+
+def _announcer_of(settings: Settings) -> Announcer | None:
+    if not settings.webhook_url:
+        return None
+    from service.announcing import announcer_of  # loaded only where somebody wants events
+
+    return announcer_of(settings)
 
 
 def _inbox_of(settings: Settings, diagnoser: Diagnoser) -> Inbox | None:

@@ -70,7 +70,7 @@ def classify_batch(query: Mapping[str, Any]) -> Response:
     is_streamed = asked == NDJSON
     settings = services().settings
     limit_s = settings.upload_timeout_s if is_streamed else settings.request_timeout_s
-    batch = Batch(services().diagnoser, asked_language(), query.get("fields_", ()), g.started, limit_s)
+    batch = Batch(services().announced, asked_language(), query.get("fields_", ()), g.started, limit_s)
     if is_streamed:
         allow_time(request.environ, limit_s)
         return _streamed(batch, _items())

@@ -70,12 +70,12 @@ def classify(query: Mapping[str, Any]) -> Response:
     short answer for people.
     """
     submission = read_submission()
-    diagnosis = submission.diagnosed_by(services().diagnoser, language=asked_language())
-    return _response(diagnosis, query.get("fields_", ()))
-
-
-def _response(diagnosis: Diagnosis, fields: tuple[str, ...]) -> Response:
     media_type = asked_media_type(JSON, PLAIN)
+    diagnosis = submission.diagnosed_by(services().announced, language=asked_language())
+    return _response(diagnosis, media_type, query.get("fields_", ()))
+
+
+def _response(diagnosis: Diagnosis, media_type: str, fields: tuple[str, ...]) -> Response:
     if media_type == PLAIN:
         response = Response(text_of(diagnosis), content_type="text/plain; charset=utf-8")
     else:

@@ -79,4 +79,4 @@ class Inquiry:
             message_id=self.message_id,
             recipient=self.recipient,
         )
-        return Bundle(self.exhibits, watch).investigated_by(services.diagnoser, question)
+        return Bundle(self.exhibits, watch).investigated_by(services.announced, question)
