@@ -104,7 +104,7 @@ def _handler() -> Handler:
 
     settings = Settings.read(os.environ)
     logs.configure(settings.log_level)
-    return handler_of(settings, build(settings).diagnoser)
+    return handler_of(settings, build(settings).announced)
 
 
 def _line(entry: Entry) -> str:
