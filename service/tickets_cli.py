@@ -11,6 +11,7 @@ import click
 import structlog
 
 from service import logs
+from service.clock import in_iso
 from service.settings import Settings
 
 if TYPE_CHECKING:
@@ -108,6 +109,6 @@ def _handler() -> Handler:
 
 
 def _line(entry: Entry) -> str:
-    since = entry.came_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    since = in_iso(entry.came_at)
     fields = (entry.system, entry.event.ticket, entry.event.message, entry.state, str(entry.tries), since)
     return "\t".join((*fields, entry.outcome))

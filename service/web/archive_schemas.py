@@ -7,6 +7,7 @@ from datetime import datetime
 from marshmallow import Schema
 
 from service.answer import Answer
+from service.clock import in_iso
 from service.triage.nouns import Kind
 from service.triage.orders import Order, Standing, State
 from service.web.shapes import (
@@ -129,4 +130,4 @@ def _share(state: State, standing: Standing) -> float:
 
 
 def _shown(moment: datetime | None) -> str | None:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
+    return in_iso(moment) if moment else None

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote, urlencode
 
+from service.clock import in_iso
 from service.errors import CallRefused
 from service.ticketing.calls import GONE, get_json, json_of, quoted, send_json, word_of
 from service.ticketing.nouns import Change, Event, Original, System, Webhook
@@ -94,7 +95,7 @@ class Redmine:
 
     def poll(self, caller: Caller, since: datetime) -> Iterator[Event]:
         """Issues that were changed, oldest change first; of each what is new."""
-        moment = _shown(since)
+        moment = in_iso(since)
         for number in _changed(caller, moment):
             issue = _issue(caller, number)
             if str(issue.get("created_on")) >= moment:
@@ -173,10 +174,6 @@ def _was_sent(issue: Mapping[str, Any], sent: re.Match[str]) -> bool:
 
 def _moment(entry: Mapping[str, Any]) -> datetime:
     return datetime.fromisoformat(str(entry["created_on"])).astimezone(UTC)
-
-
-def _shown(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _relate(caller: Caller, path: str, other: str) -> None:
