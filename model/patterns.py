@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import partial
+from typing import Any, TypeVar
 
 import re2
 
 CHUNK = 250
 """Patterns a filter: more in one, and its automaton outgrows its memory; fewer, and there are more passes."""
 
-FRUGAL_BYTES = 256 << 10
-"""What a pattern of a set may take, as long as that is enough for it: thousands of them add up."""
+BUDGETS = tuple(kib << 10 for kib in (16, 32, 64, 128, 256, 512, 1024))
+"""What a pattern may take, the least that suffices for it: thousands of them fill what they may."""
+
+ALONE = BUDGETS[2:]
+"""The same for a pattern that is searched for by itself, over longer texts."""
+
+Made = TypeVar("Made")
 
 
 def compiled(text: str) -> Any:  # noqa: ANN401  # re2 has no type stubs
@@ -20,7 +27,7 @@ def compiled(text: str) -> Any:  # noqa: ANN401  # re2 has no type stubs
     Raises:
         re2.error: it is not RE2 syntax.
     """
-    return re2.compile(text, _options())
+    return _made_with_least(ALONE, lambda options: re2.compile(text, options))
 
 
 def compiled_set(texts: Iterable[str]) -> PatternSet:
@@ -52,19 +59,28 @@ class PatternSet:
 
 def _filter(texts: tuple[str, ...]) -> Any:  # noqa: ANN401  # re2 has no type stubs
     chunk = re2.Filter()
-    frugal, roomy = _options(), _options()
-    frugal.max_mem = FRUGAL_BYTES
     for text in texts:
-        try:
-            chunk.Add(text, frugal)
-        except re2.error:
-            chunk.Add(text, roomy)
+        _made_with_least(BUDGETS, partial(chunk.Add, text))
     chunk.Compile()
     return chunk
 
 
-def _options() -> Any:  # noqa: ANN401  # re2 has no type stubs
+def _made_with_least(budgets: Iterable[int], make: Callable[[Any], Made]) -> Made:
+    """What a maker makes with the first of some budgets that suffices, or else with re2's own.
+
+    Raises:
+        re2.error: none does, or what is made is not RE2 syntax.
+    """
+    for budget in budgets:
+        with suppress(re2.error):
+            return make(_options(budget))
+    return make(_options())
+
+
+def _options(most_bytes: int | None = None) -> Any:  # noqa: ANN401  # re2 has no type stubs
     options = re2.Options()
+    if most_bytes:
+        options.max_mem = most_bytes
     options.case_sensitive = False
     options.log_errors = False
     return options
