@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import gc
+import sys
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
 
 from model.classifier import Classifier, classifier_in, predictor, shipped_classifier
 from model.pipeline import build_diagnoser
@@ -15,6 +19,9 @@ from service.wiring import Core, Diagnoser
 
 MOST_CALLS = 500
 """After so many calls what was remembered of a classifier's answers is dropped: full, it takes 60 MB."""
+
+MOST_ITEMS = 10_000
+"""After so many items, and at the end of a chunk, all that the core has compiled is dropped."""
 
 
 def frugal_diagnoser(rules_dir: Path | None, model_dir: Path | None) -> Diagnoser:
@@ -53,8 +60,44 @@ class Forgetful:
         return self._predict(unwrapped, parties, notice)
 
 
+class Seen:
+    """Counts what a process has worked on, and says when it should forget.
+
+    Args:
+        most: so many items may be remembered.
+    """
+
+    def __init__(self, most: int = MOST_ITEMS) -> None:
+        self._most = most
+        self._items = 0
+
+    def is_enough_with(self, items: int) -> bool:
+        """Whether it is enough with some items more; then the count begins anew."""
+        self._items += items
+        if self._items < self._most:
+            return False
+        self._items = 0
+        return True
+
+
+def forget() -> None:
+    """Drops all that the core has read and compiled: patterns fill with the texts that they have seen.
+
+    Whoever holds a diagnoser may keep it; the next one is built anew, which takes some tenths of a second.
+    """
+    for module in [each for name, each in sys.modules.items() if name.startswith("model.")]:
+        for value in vars(module).values():
+            getattr(value, "cache_clear", _nothing)()
+    gc.collect()
+
+
+def _nothing() -> None:
+    pass
+
+
 def give_back() -> None:
     """Gives free memory back to the system, where its library can."""
+    pa.default_memory_pool().release_unused()
     trim = getattr(_library(), "malloc_trim", None)
     if trim:
         trim(0)

@@ -16,7 +16,7 @@ from service.orphan import when_orphaned
 from service.triage import parts, reading, rows
 from service.triage.addresses import SCHEMES
 from service.triage.folders import Folder
-from service.triage.frugal import frugal_diagnoser, give_back
+from service.triage.frugal import Seen, forget, frugal_diagnoser, give_back
 from service.triage.guards import Limits
 from service.triage.nouns import Chunk, Done, Item, Kind, Row, Work
 from service.triage.planning import CHUNK_BYTES
@@ -97,7 +97,7 @@ class ChunkWork:
             seconds=round(time.perf_counter() - began, 3),
         )
         parts.finish(self.folder, done)
-        give_back()
+        _tidy(count.items)
         return done
 
     def _rows(self, chunk: Chunk, count: _Count) -> Iterator[Row]:
@@ -154,6 +154,17 @@ def rows_of(diagnoser: Diagnoser, archive: str, item: Item) -> tuple[Row, ...]:
         return rows.rows_of(archive, item.id, diagnoser.diagnose(item.raw, form=Form(item.form)))
     except Exception as error:  # noqa: BLE001  # one item in a million must not stop the rest
         return (rows.failed(archive, item.id, type(error).__name__),)
+
+
+_SEEN = Seen()
+
+
+def _tidy(items: int) -> None:
+    """Keeps this process small after a chunk."""
+    if _SEEN.is_enough_with(items):
+        _diagnoser.cache_clear()
+        forget()
+    give_back()
 
 
 @cache

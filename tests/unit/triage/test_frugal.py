@@ -10,7 +10,7 @@ from model.errors import RuleError
 from model.pipeline import build_diagnoser
 from model.reply import unwrap
 from service.triage import frugal
-from service.triage.frugal import Forgetful, frugal_diagnoser, give_back
+from service.triage.frugal import Forgetful, Seen, forget, frugal_diagnoser, give_back
 
 REPLIES = (
     "550 5.1.1 <user@example.com>: User unknown",
@@ -53,3 +53,20 @@ def test_memory_is_given_back_where_the_system_can(monkeypatch: pytest.MonkeyPat
         give_back()
 
     assert asked == [0]
+
+
+def test_after_so_many_items_it_is_time_to_forget() -> None:
+    seen = Seen(10)
+
+    assert [False, False, True, False, True] == [seen.is_enough_with(items) for items in (4, 5, 1, 9, 20)]
+
+
+def test_a_diagnoser_built_after_forgetting_answers_as_the_one_before() -> None:
+    before = frugal_diagnoser(None, None)
+    answers = [before.diagnose(reply.encode()) for reply in REPLIES]
+    forget()
+    after = frugal_diagnoser(None, None)
+
+    assert answers == [after.diagnose(reply.encode()) for reply in REPLIES]
+    assert answers == [before.diagnose(reply.encode()) for reply in REPLIES]
+    assert (before.rules_version, before.model_version) == (after.rules_version, after.model_version)
