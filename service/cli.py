@@ -96,6 +96,7 @@ def serve(host: str | None, port: str | None, *, with_runner: bool) -> None:
     given = {"NDR_HOST": host, "NDR_PORT": port}
     settings = Settings.read({**os.environ, **{name: value for name, value in given.items() if value}})
     settings.check_exposure()
+    os.umask(0o077)  # what it keeps holds mail
     logs.configure(settings.log_level)
     for name in unknown_names(os.environ):
         structlog.get_logger().warning("unknown_setting", name=name)

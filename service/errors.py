@@ -5,6 +5,7 @@ ServiceError
 ├── NotReady       the self-test of the worked case does not come out right
 ├── CannotListen   the address is taken, or not ours
 ├── OutOfTime      the request used up its time
+├── Busy           so many long transfers are under way that no other may begin
 ├── BadCorrection  a correction holds nothing to learn from, or a line of them is wrong
 ├── KeyReused      the key of an earlier request came with another body
 ├── UnreadablePiece   one of several pieces of evidence cannot be read: names it
@@ -48,6 +49,10 @@ class CannotListen(ServiceError):
 
 class OutOfTime(ServiceError):
     """The request used up its time before this item was reached."""
+
+
+class Busy(ServiceError):
+    """So many long transfers are under way that no other may begin here; a little later one may."""
 
 
 class BadCorrection(ServiceError):

@@ -37,6 +37,7 @@ def runner(*, once: bool, lease_s: float, parent: int | None) -> None:
     A runner that is stopped gives its job back; that of a killed one goes on elsewhere.
     """
     settings = Settings.read(os.environ)
+    os.umask(0o077)  # what it keeps holds mail
     logs.configure(settings.log_level)
     for name in unknown_names(os.environ):
         structlog.get_logger().warning("unknown_setting", name=name)

@@ -14,7 +14,7 @@ import structlog
 PAUSE_S = 1.0
 """How long after its death a runner is started again."""
 
-GRACE_S = 10.0
+GRACE_S = 30.0
 
 
 class Keeper:

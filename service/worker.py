@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterable, Mapping
 from functools import partial
@@ -20,8 +21,12 @@ from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-
 
 from service.allowance import offer
 from service.logs import places_of
+from service.orphan import when_orphaned
 
 CHECK_EVERY_S = 0.5
+IDLE_S = 60.0
+"""How long a caller may send nothing, or take nothing, while a request is under way."""
+
 ANSWER_GRACE_S = 5.0
 """How long after its deadline a request may still be answered with an error."""
 
@@ -42,8 +47,10 @@ class TimedWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def init_process(self) -> None:
         """Starts the watch beside the worker."""
         self._deadlines: dict[socket.socket, float] = {}
+        self._prolonged: set[socket.socket] = set()
         self._lock = Lock()
         Thread(target=self._watch, daemon=True).start()
+        when_orphaned(self.ppid, self._end)
         super().init_process()
 
     def load_wsgi(self) -> None:
@@ -62,6 +69,7 @@ class TimedWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         finally:
             with self._lock:
                 del self._deadlines[sock]
+                self._prolonged.discard(sock)
 
     def handle_error(self, _req: object, client: socket.socket, _addr: object, exc: Exception) -> None:
         """Answers what is no HTTP, and logs that without quoting it."""
@@ -73,6 +81,11 @@ class TimedWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             write_nonblock(client, raw_problem(status))
         except OSError:
             return
+
+    def _end(self) -> None:
+        """Ends a worker whose master was killed, also where a caller takes his time."""
+        sleep(self.cfg.graceful_timeout)
+        os._exit(os.EX_UNAVAILABLE)
 
     def _watch(self) -> None:
         while True:
@@ -86,14 +99,21 @@ class TimedWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
                     _cut(sock, socket.SHUT_RDWR if deadline + ANSWER_GRACE_S < now else socket.SHUT_RD)
 
     def _served(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        offer(environ, partial(self._allow, environ["gunicorn.socket"]))
+        sock = environ["gunicorn.socket"]
+        sock.settimeout(IDLE_S)
+        offer(environ, partial(self._allow, sock))
         environ["wsgi.input"] = PromptBody(environ["wsgi.input"])
         return self._application(environ, start_response)
 
-    def _allow(self, sock: socket.socket, seconds: float) -> None:
+    def _allow(self, sock: socket.socket, seconds: float) -> bool:
+        """Gives a request more time, unless those that have it would leave no thread to others."""
         with self._lock:
             if sock in self._deadlines:
+                if len(self._prolonged | {sock}) > max(1, self.cfg.threads - 1):
+                    return False
+                self._prolonged.add(sock)
                 self._deadlines[sock] = monotonic() + seconds
+        return True
 
 
 class PromptBody:

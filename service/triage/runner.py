@@ -127,6 +127,7 @@ class Runner:
             try:
                 state, reason = self._outcome(order, lease)
             except Halted:
+                lease.beat()
                 was_ours = self._patiently(lambda: self._store.release(order.wish.id, self.name))
                 _log.info("order_released", order=order.wish.id, was_ours=was_ours)
             else:

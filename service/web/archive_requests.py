@@ -7,6 +7,7 @@ from typing import Any
 from marshmallow import Schema, fields, post_load, validate
 from webargs.fields import DelimitedList
 
+from model.languages import LANGUAGES
 from model.taxonomy import taxonomy
 from model.types import Action
 from model.types import Kind as ReportKind
@@ -99,4 +100,13 @@ class ResultsQuerySchema(Schema):
         data_key="partial",
         load_default=False,
         metadata={"description": "Give what there is of a job that has not succeeded, or not yet."},
+    )
+
+
+class ReportQuerySchema(Schema):
+    """Which report is wanted."""
+
+    lang = fields.String(
+        validate=validate.OneOf(LANGUAGES),
+        metadata={"description": "Language of the page; `Accept-Language` tells where it is left out."},
     )

@@ -56,7 +56,7 @@ _NAMED = (*_ASKED, errors.NOT_FOUND)
 _LISTING = (*_ASKED, errors.INVALID)
 _TAKEN = (
     *(*_ASKED, errors.MALFORMED, errors.TOO_LARGE, errors.UNSUPPORTED),
-    *(errors.INVALID, errors.UNREADABLE, errors.KEY_REUSED),
+    *(errors.INVALID, errors.UNREADABLE, errors.KEY_REUSED, errors.BUSY),
 )
 
 

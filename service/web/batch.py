@@ -40,7 +40,7 @@ _BODY = {
 }
 _PROBLEMS = (
     *(errors.MALFORMED, errors.UNAUTHORIZED, errors.NOT_ACCEPTABLE, errors.TOO_LARGE, errors.UNSUPPORTED),
-    *(errors.INVALID, errors.INTERNAL),
+    *(errors.INVALID, errors.INTERNAL, errors.BUSY),
 )
 _ITEM = BatchItemSchema()
 
@@ -60,7 +60,8 @@ def classify_batch(query: Mapping[str, Any]) -> Response:
 
     Order and ids are kept; an item that cannot be diagnosed has a problem in its place. With
     `application/x-ndjson` each line is an item, there may be any number of them, and each is answered with a
-    line of its own as soon as it is diagnosed; so read answers while you send, as `curl -T` does. What ends
+    line of its own as soon as it is diagnosed. So read answers while you send, as `curl -T` does: who sends
+    all first comes to a standstill after about a megabyte, and is cut off after a minute. What ends
     the stream early is its last line. `Accept: application/x-ndjson` gives lines for a JSON body, too. A
     body may come with `Content-Encoding: gzip`.
     """

@@ -17,6 +17,7 @@ from werkzeug.routing import RequestRedirect
 from model.errors import EmptyEvidence, EvidenceError, TooLarge, UnknownName
 from service.errors import (
     BadCorrection,
+    Busy,
     JobRefused,
     KeyReused,
     NoResults,
@@ -111,7 +112,7 @@ NO_RESULTS = ProblemType(
     "no-results",
     409,
     "The job has no results",
-    "It has not succeeded, or not yet; `?partial=true` gives the rows that there are.",
+    "It has not succeeded, or not yet; `/results?partial=true` gives the rows that there are.",
 )
 INTERNAL = ProblemType(
     "internal-error",
@@ -128,6 +129,12 @@ OUT_OF_TIME = ProblemType(
     "The time ran out",
     "An item of a batch was not reached, or several pieces of evidence were not read, within "
     "`NDR_REQUEST_TIMEOUT_S`.",
+)
+BUSY = ProblemType(
+    "busy",
+    503,
+    "Too many long transfers",
+    "Uploads, downloads and streamed batches may take all places but one of `NDR_THREADS`; try again.",
 )
 STORE_UNAVAILABLE = ProblemType(
     "store-unavailable",
@@ -155,6 +162,7 @@ PROBLEM_TYPES = (
     INTERNAL,
     NOT_READY,
     OUT_OF_TIME,
+    BUSY,
     STORE_UNAVAILABLE,
 )
 
@@ -169,6 +177,7 @@ BY_EXCEPTION: tuple[tuple[type[Exception], ProblemType], ...] = (
     (BadEvent, MALFORMED),
     (NotReady, NOT_READY),
     (OutOfTime, OUT_OF_TIME),
+    (Busy, BUSY),
     (BadCorrection, NOTHING_TO_LEARN),
     (KeyReused, KEY_REUSED),
     (StillRunning, STILL_RUNNING),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator
 
 from flask import request
@@ -76,7 +77,7 @@ def lines_of(content: Iterable[bytes], limit: int) -> Iterator[bytes | TooLarge]
     """
     held = bytearray()
     is_skipping = False
-    for block in content:
+    for block in without_mark(content):
         *ends, rest = block.split(b"\n")
         for end in ends:
             if is_skipping or len(held) + len(end) > limit:
@@ -94,6 +95,17 @@ def lines_of(content: Iterable[bytes], limit: int) -> Iterator[bytes | TooLarge]
         yield _too_long(limit)
     elif line := bytes(held).strip():
         yield line
+
+
+def without_mark(content: Iterable[bytes]) -> Iterator[bytes]:
+    """The same blocks without the byte order mark that some programs of Windows begin a text with."""
+    head, blocks = b"", iter(content)
+    for block in blocks:
+        head += block
+        if len(head) >= len(BOM_UTF8):
+            break
+    yield head.removeprefix(BOM_UTF8)
+    yield from blocks
 
 
 def _read(read: Callable[[int], bytes]) -> Iterator[bytes]:

@@ -19,7 +19,7 @@ from service.archive_jobs import check_id
 from service.errors import NoResults
 from service.triage.folders import Folder
 from service.web import errors
-from service.web.archive_requests import ResultsQuerySchema
+from service.web.archive_requests import ReportQuerySchema, ResultsQuerySchema
 from service.web.archives import jobs
 from service.web.description import LANGUAGE_PARAMETER, Blueprint
 from service.web.negotiation import (
@@ -60,7 +60,7 @@ _LANGUAGE = {"Content-Language": {"description": "`en` or `zh`.", "schema": {"ty
     media_type=NDJSON,
     alternatives=(CSV, PARQUET),
     headers=_DISPOSITION,
-    problems=(*_PROBLEMS, errors.INVALID, errors.UNREADABLE),
+    problems=(*_PROBLEMS, errors.INVALID, errors.UNREADABLE, errors.BUSY),
 )
 def results(query: Mapping[str, Any], job_id: str) -> Response:
     """Fetch the rows of a job, one for each recipient; `docs/triage-columns.md` tells the columns.
@@ -86,14 +86,15 @@ def results(query: Mapping[str, Any], job_id: str) -> Response:
     media_type=HTML,
     alternatives=(JSON,),
     headers=_LANGUAGE,
-    problems=_PROBLEMS,
+    problems=(*_PROBLEMS, errors.INVALID),
     parameters=[LANGUAGE_PARAMETER],
+    query=ReportQuerySchema,
 )
-def report(job_id: str) -> Response:
+def report(query: Mapping[str, Any], job_id: str) -> Response:
     """Fetch the page that sums a job up, or its figures as JSON."""
     from service.triage.order_work import REPORT_JSON, REPORT_PAGE  # pyarrow only where there are jobs
 
-    media_type, language = asked_media_type(HTML, JSON), asked_language()
+    media_type, language = asked_media_type(HTML, JSON), query.get("lang") or asked_language()
     name = REPORT_JSON if media_type == JSON else REPORT_PAGE.format(language=language)
     try:
         content = jobs().with_results(check_id(job_id), partial=False).read(name)

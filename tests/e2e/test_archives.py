@@ -4,7 +4,7 @@ import json
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -185,3 +185,25 @@ def test_an_upload_that_fails_keeps_nothing(
         assert status == status_in(answers)[0]
 
     assert [] == list(tmp_path.rglob("archive*/*"))
+
+
+def test_transfers_that_stand_still_leave_a_place_to_others(
+    serve: Callable[..., Any], tmp_path: Path
+) -> None:
+    small = serve(NDR_DATA_DIR=str(tmp_path), NDR_THREADS="3")
+    stalled = head("/v1/archives", NDJSON, b"Content-Length: 100000\r\n") + LINE % (1, 1)
+    with ExitStack() as stack:
+        answers = []
+        for _ in range(2):
+            connection, answer = stack.enter_context(connected(small.port))
+            connection.sendall(stalled)
+            answers.append(answer)
+        until = time.monotonic() + 20
+        while len(list(tmp_path.rglob("archives/*/.*"))) < 2:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        connection, answer = stack.enter_context(connected(small.port))
+        connection.sendall(stalled)
+
+        assert 503 == status_in(answer)[0]
+        assert "ready" == small.json("/readyz")["status"]

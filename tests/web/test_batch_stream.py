@@ -3,6 +3,7 @@
 import gzip
 import json
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from typing import Any
 
@@ -69,6 +70,13 @@ def test_a_bad_line_is_a_problem_in_its_place_and_reading_goes_on(
 def test_the_last_line_needs_no_end_and_no_body_is_no_answer(client: FlaskClient) -> None:
     assert ["a"] == [each["id"] for each in answers(stream(client, b'{"id": "a", "text": "550 no"}'))]
     assert (200, b"") == ((empty := stream(client, b"\n\n")).status_code, empty.data)
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3, 10])
+def test_a_byte_order_mark_is_passed_over(cut: int) -> None:
+    body = BOM_UTF8 + b"{}\n" + BOM_UTF8 + b"\n"
+
+    assert [b"{}", BOM_UTF8] == list(lines_of([body[:cut], body[cut:]], 100))
 
 
 def test_any_number_of_lines_is_answered(client: FlaskClient) -> None:

@@ -111,6 +111,7 @@ def test_every_documented_problem_occurs(
         of("/v1/classify", data=b"raise-unexpected", **plain),
         of("/readyz", method="GET", category="unknown"),
         of("/v1/classify/batch", json={"items": [{"text": "550 no"}]}, timeout_s=0)["results"][0],
+        of("/v1/archives", data=b"x", environ_overrides={"ndr.allow_time": lambda _: False}),
         of("/v1/feedback", json=wrong, store=SqliteStore(None)),
     ]
 
