@@ -215,6 +215,6 @@ def announcer_of(settings: Settings) -> Announcer | None:
     def pause(seconds: float) -> None:
         over.wait(seconds)
 
-    caller = HttpCaller(receiver.base, sleep=pause)
+    caller = HttpCaller(receiver.base, sleep=pause, most_pause_s=60.0)
     events = events_of(settings, caller)
     return Announcer(events, over=over, ended=caller.close) if events else None

@@ -15,6 +15,13 @@ from service.errors import CallFailed, CallRefused
 
 TIMEOUT_S = 10.0
 MOST_ANSWER_BYTES = 8 << 20
+PIECE_BYTES = 64 << 10
+MOST_TIMEOUTS = 3
+"""How many time-outs long a whole call may last."""
+
+MOST_PAUSE_S = 5.0
+"""Who asks for a longer wait than this is not waited for, where the caller is not told otherwise."""
+
 PAUSES_S = (0.5, 2.0)
 """How long to wait before each further try."""
 
@@ -69,16 +76,20 @@ class HttpCaller:
     Args:
         base: its address; a path of it stands before those of calls.
         headers: sent with each call, secrets among them; never logged.
-        timeout_s: for connecting, and between two pieces of the answer.
+        timeout_s: for connecting, and between two pieces of the answer; thrice this for a whole answer.
         pauses_s: before each further try.
+        most_pause_s: the longest wait that the other side may ask for before a further try.
         sleep: waits.
+        clock: tells seconds that only go forward.
     """
 
     base: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     timeout_s: float = TIMEOUT_S
     pauses_s: tuple[float, ...] = PAUSES_S
+    most_pause_s: float = MOST_PAUSE_S
     sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
     _pool: urllib3.PoolManager = field(
         default_factory=lambda: urllib3.PoolManager(num_pools=2, retries=False), repr=False
     )
@@ -91,6 +102,8 @@ class HttpCaller:
             try:
                 return self._once(method, path, body, headers or {})
             except CallFailed as failure:
+                if (failure.retry_after_s or 0) > self.most_pause_s:
+                    raise
                 self.sleep(failure.retry_after_s or pause)
         return self._once(method, path, body, headers or {})
 
@@ -99,6 +112,7 @@ class HttpCaller:
         self._pool.clear()
 
     def _once(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answered:
+        before = self.clock() + MOST_TIMEOUTS * self.timeout_s
         try:
             response = self._pool.request(
                 method,
@@ -109,10 +123,7 @@ class HttpCaller:
                 redirect=False,
                 preload_content=False,
             )
-            content = response.read(MOST_ANSWER_BYTES + 1)
-            if len(content) > MOST_ANSWER_BYTES:
-                response.close()  # what is left of it must not stand before the next answer
-            response.release_conn()
+            content = self._read(response, before)
         except urllib3.exceptions.HTTPError as error:
             raise CallFailed(f"{self._host()} cannot be reached: {type(error).__name__}") from error
         if response.status in AGAIN:
@@ -124,6 +135,27 @@ class HttpCaller:
         return Answered(
             response.status, {name.lower(): value for name, value in response.headers.items()}, content
         )
+
+    def _read(self, response: urllib3.BaseHTTPResponse, before: float) -> bytes:
+        """The body, or a little more than is allowed of it.
+
+        Raises:
+            CallFailed: it does not come to its end before a time.
+        """
+        content = bytearray()
+        is_whole = False
+        try:
+            while len(content) <= MOST_ANSWER_BYTES and not is_whole:
+                if self.clock() > before:
+                    raise CallFailed(f"{self._host()} did not answer in {MOST_TIMEOUTS * self.timeout_s:g} s")
+                piece = response.read1(PIECE_BYTES)
+                content += piece
+                is_whole = not piece
+        finally:
+            if not is_whole:
+                response.close()  # what is left of it must not stand before the next answer
+            response.release_conn()
+        return bytes(content)
 
     def _host(self) -> str:
         return urlsplit(self.base).netloc.rpartition("@")[2]

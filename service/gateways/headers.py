@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 FIELDS = {
@@ -15,6 +15,8 @@ FIELDS = {
 """The header fields, and the field of the answer that each shows."""
 
 MOST_VALUE_CHARS = 200
+MOST_HEAD_BYTES = 1 << 20
+"""Where header fields are no longer looked for."""
 
 _LINE = re.compile(rb"[^\r\n]*(?:\r{0,3}\n|\r|\Z)")
 _FIELD_NAME = re.compile(rb"[!-9;-~]+[ \t]*:")
@@ -35,19 +37,19 @@ def with_headers(raw: bytes, diagnosis_values: Mapping[str, str]) -> bytes:
     """A mail with header fields at its top; a line of an mbox stays above them.
 
     Fields of these names that came with the mail are taken away. All other bytes stay, and the new lines end
-    as the mail's own. A text without header fields gets an empty line after the new ones.
+    as the mail's own. A text without header fields gets an empty line after the new ones. What
+    follows the first MiB is left as it is.
 
     Args:
         raw: the mail.
         diagnosis_values: names and values, as ``headers_of`` makes them.
     """
-    lines, rest = _head_and_rest(raw)
     end = _line_end(raw)
-    above = [line for line in lines[:1] if line.startswith(b"From ")]
-    own = list(_without(lines[len(above) :], {*FIELDS, *diagnosis_values}))
+    above, rest = _head(raw)
+    own = list(_without(raw, above, rest, {*FIELDS, *diagnosis_values}))
     added = [_field(name, value, end) for name, value in diagnosis_values.items()]
-    gap = [] if own or rest[:1] in (b"\r", b"\n", b"") else [end]
-    return b"".join([*above, *added, *own, *gap, rest])
+    gap = [] if own or raw[rest : rest + 1] in (b"\r", b"\n", b"") else [end]
+    return b"".join([raw[:above], *added, *own, *gap, raw[rest:]])
 
 
 def without_envelope_line(raw: bytes) -> bytes:
@@ -57,33 +59,48 @@ def without_envelope_line(raw: bytes) -> bytes:
 
 
 def head_of(raw: bytes) -> bytes:
-    """The header fields of a mail, up to its empty line."""
-    return b"".join(_head_and_rest(raw)[0])
+    """The header fields of a mail, up to its empty line, or as far as they are looked for."""
+    return raw[: _head(raw)[1]]
 
 
-def _head_and_rest(raw: bytes) -> tuple[list[bytes], bytes]:
-    """The lines before the first empty one, none where the text begins like no mail; and what follows."""
-    lines: list[bytes] = []
-    at = 0
-    while at < len(raw) and (line := _LINE.match(raw, at)) and line[0].strip(b"\r\n"):
-        lines.append(line[0])
+def _head(raw: bytes) -> tuple[int, int]:
+    """Where a line of an mbox ends, and where the header fields do: at once in a text that is no mail."""
+    above = rest = 0
+    has_field = False
+    for line in _lines(raw, 0, MOST_HEAD_BYTES):
+        if not has_field and raw.startswith(b"From ", line.start()):
+            above = above or line.end()
+        elif not has_field and not _FIELD_NAME.match(raw, line.start()):
+            break
+        else:
+            has_field = True
+        rest = line.end()
+    return above, rest
+
+
+def _lines(raw: bytes, at: int, before: int) -> Iterator[re.Match[bytes]]:
+    """The lines that begin before a place and before the first empty one."""
+    while at < min(before, len(raw)) and raw[at] not in b"\r\n" and (line := _LINE.match(raw, at)):
+        yield line
         at = line.end()
-    first = next((line for line in lines if not line.startswith(b"From ")), b"")
-    if first and not _FIELD_NAME.match(first):
-        lines = lines[: lines.index(first)]
-        at = sum(map(len, lines))
-    return lines, raw[at:]
 
 
-def _without(lines: Iterable[bytes], names: set[str]) -> Iterator[bytes]:
-    """Lines without the fields of some names and the lines that go on with them."""
+def _without(raw: bytes, at: int, end: int, names: set[str]) -> Iterator[bytes]:
+    """What stands between two places without the fields of some names and the lines that go on with them."""
     unwanted = {name.lower().encode() for name in names}
-    dropping = False
-    for line in lines:
-        if line[:1] not in (b" ", b"\t"):
-            dropping = line.partition(b":")[0].rstrip(b" \t").lower() in unwanted
-        if not dropping:
-            yield line
+    kept_from: int | None = at
+    for line in _lines(raw, at, end):
+        if raw[line.start()] in b" \t":
+            continue
+        name = _FIELD_NAME.match(raw, line.start())
+        if name and name[0][:-1].rstrip(b" \t").lower() in unwanted:
+            if kept_from is not None and kept_from < line.start():
+                yield raw[kept_from : line.start()]
+            kept_from = None
+        elif kept_from is None:
+            kept_from = line.start()
+    if kept_from is not None and kept_from < end:
+        yield raw[kept_from:end]
 
 
 def _field(name: str, value: str, end: bytes) -> bytes:

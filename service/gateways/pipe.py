@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from typing import NoReturn
 
 from service.errors import CallFailed, ServiceError
 from service.gateways.asking import Answer, Diagnose, asker
@@ -29,6 +32,20 @@ class _Parser(argparse.ArgumentParser):
         self.exit(os.EX_TEMPFAIL, f"ndr pipe: {message}\n")
 
 
+def run() -> NoReturn:
+    """Runs the command as the process was started, and ends with 0 or 75 whatever happens."""
+    code = os.EX_TEMPFAIL
+    try:
+        signal.signal(signal.SIGTERM, lambda *_: os._exit(os.EX_TEMPFAIL))
+        code = main()
+    except SystemExit as ending:  # of the parser
+        code = os.EX_TEMPFAIL if ending.code else os.EX_OK
+    except BaseException as error:  # noqa: BLE001  # any other exit code makes mail systems give the mail up
+        _complain(type(error).__name__)
+    finally:
+        _end(code)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; its exit code.
 
@@ -39,13 +56,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _handle(options)
     except (OSError, ServiceError, ValueError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        sys.stderr.write(f"ndr pipe: {reason}\n")
+        _complain((error.strerror if isinstance(error, OSError) else None) or str(error))
         return os.EX_TEMPFAIL
-    except Exception as error:  # noqa: BLE001  # any other exit code makes mail systems give the mail up
-        sys.stderr.write(f"ndr pipe: {type(error).__name__}\n")
+    except BaseException as error:  # noqa: BLE001  # any other exit code makes mail systems give the mail up
+        _complain(type(error).__name__)
         return os.EX_TEMPFAIL
     return os.EX_OK
+
+
+def _complain(text: str) -> None:
+    """Says what is wrong, where anything listens."""
+    with suppress(Exception):
+        sys.stderr.write(f"ndr pipe: {text}\n")
+
+
+def _end(code: int) -> NoReturn:
+    """Ends at once: a stream that cannot be flushed would make Python end with a code of its own."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):
+            stream.flush()
+    os._exit(code)
 
 
 def _handle(options: argparse.Namespace) -> None:
@@ -60,7 +90,7 @@ def _handle(options: argparse.Namespace) -> None:
     if len(raw) > MOST_MAIL_BYTES:
         raise CallFailed(f"the mail has more than {MOST_MAIL_BYTES} bytes")
     answer = _asker(options)(raw)
-    if options.append or options.maildir or options.webhook:
+    if any(target is not None for target in (options.append, options.maildir, options.webhook)):
         _store(options, raw, answer)
         return
     sys.stdout.buffer.write(with_headers(raw, headers_of(answer)) if options.headers else _line(answer))
@@ -69,9 +99,9 @@ def _handle(options: argparse.Namespace) -> None:
 
 def _asker(options: argparse.Namespace) -> Diagnose:
     fields: Iterable[str] = filter(None, options.fields.split(","))
-    if options.headers or options.maildir:
+    if options.headers or options.maildir is not None:
         fields = FIELDS.values()
-    elif options.webhook:
+    elif options.webhook is not None:
         fields = ()
     return asker(
         local=options.local,
@@ -129,4 +159,5 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.argv.insert(1, "pipe")
+    run()

@@ -110,10 +110,14 @@ def chosen(
     """The way of storing that was chosen, if one was.
 
     Raises:
-        SettingError: two were chosen, or the webhook's address or secret is not as it must be.
+        SettingError: two were chosen, one is empty, or the webhook's address or secret is not as it must be.
     """
-    if sum(map(bool, (append, maildir, webhook))) > 1:
-        raise SettingError("--append, --maildir, --webhook", "two of them", "one")
+    targets = {"--append": append, "--maildir": maildir, "--webhook": webhook}
+    given = [name for name, target in targets.items() if target is not None]
+    if len(given) > 1:
+        raise SettingError(", ".join(targets), "two of them", "one")
+    if given and not targets[given[0]]:
+        raise SettingError(given[0], "", "what is not empty")
     if webhook:
         from service.gateways.hook import sent_to  # only this way of storing needs urllib3
 

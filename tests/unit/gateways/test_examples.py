@@ -71,6 +71,67 @@ def test_a_shell_leaves_what_cannot_be_diagnosed_now(mails: Path, tmp_path: Path
     assert (75, 2) == (done.returncode, len(list(mails.iterdir())))
 
 
+def test_a_shell_overwrites_nothing(service_url: str, mails: Path, tmp_path: Path, command: str) -> None:
+    there = tmp_path / "sorted" / "fix_sender" / "1.eml"
+    there.parent.mkdir(parents=True)
+    there.write_text("of yesterday")
+
+    done = ran("sh", EXAMPLES / "sort-bounces.sh", mails, tmp_path / "sorted", url=service_url, NDR=command)
+
+    assert (75, "of yesterday") == (done.returncode, there.read_text())
+    assert [mails / "1.eml"] == list(mails.iterdir())
+
+
+FILTER = """[ "$*" = "tickets filter" ] || exit 2; echo "X-NDR-Kind: bounce"; cat"""
+GATE = """printf '%s\\n' "$@" >"$OUT/options"; cat >"$OUT/mail"; exit {code}"""
+
+
+@pytest.mark.parametrize(
+    ("ndr", "gate", "ended", "passed"),
+    [
+        (FILTER, GATE.format(code=0), 0, "X-NDR-Kind: bounce\nA: b\n\nbody"),
+        (None, GATE.format(code=0), 0, "A: b\n\nbody"),
+        ("echo half; exit 1", GATE.format(code=0), 0, "A: b\n\nbody"),
+        ("cat >/dev/null", GATE.format(code=0), 0, "A: b\n\nbody"),
+        ("kill -9 $$", GATE.format(code=0), 0, "A: b\n\nbody"),
+        (FILTER, GATE.format(code=75), 75, "X-NDR-Kind: bounce\nA: b\n\nbody"),
+        (FILTER, GATE.format(code=1), 1, "X-NDR-Kind: bounce\nA: b\n\nbody"),
+        (FILTER, None, 75, None),
+        (FILTER, "kill -9 $$", 75, None),
+    ],
+)
+def test_rt_takes_a_mail_with_or_without_marks(
+    tmp_path: Path, ndr: str | None, gate: str | None, ended: int, passed: str | None
+) -> None:
+    (tmp_path / "drafts").mkdir()
+    for name, script in (("ndr", ndr), ("rt-mailgate", gate)):
+        if script:
+            (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+            (tmp_path / name).chmod(0o755)
+
+    done = gated(tmp_path, tmp_path / "drafts")
+
+    mail = tmp_path / "mail"
+    assert (ended, passed) == (done.returncode, mail.read_text() if mail.exists() else None), done.stderr
+    assert passed is None or (tmp_path / "options").read_text() == "--queue\nBig one\n"
+    assert not list((tmp_path / "drafts").iterdir())
+
+
+def test_a_mail_that_cannot_be_kept_is_left_to_the_mail_system(tmp_path: Path) -> None:
+    assert gated(tmp_path, tmp_path / "no-such-folder").returncode == 75
+
+
+def gated(folder: Path, drafts: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["/bin/sh", EXAMPLES / "rt-mailgate.sh", "--queue", "Big one"],
+        env={"PATH": f"{folder}:/usr/bin:/bin", "TMPDIR": str(drafts), "OUT": str(folder)},
+        input="A: b\n\nbody",
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
 @pytest.mark.skipif(not shutil.which("pwsh"), reason="needs PowerShell 7 (pwsh)")
 def test_powershell_classifies(service_url: str, mails: Path) -> None:
     script = f"& '{EXAMPLES / 'Get-BounceReason.ps1'}' -Path '{mails}/*.eml' | ConvertTo-Csv"

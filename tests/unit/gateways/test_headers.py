@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
-from service.gateways.headers import FIELDS, head_of, headers_of, with_headers, without_envelope_line
+from service.gateways.headers import (
+    FIELDS,
+    MOST_HEAD_BYTES,
+    head_of,
+    headers_of,
+    with_headers,
+    without_envelope_line,
+)
 
 KIND = {"X-NDR-Kind": "bounce"}
 
@@ -83,6 +92,32 @@ def test_the_fields_show_what_the_answer_tells() -> None:
 )
 def test_a_hostile_mail_is_read_once(raw: bytes) -> None:
     assert len(with_headers(raw, KIND)) >= len(raw)
+
+
+def test_a_head_without_end_takes_little_memory() -> None:
+    raw = b"A: b\n" + b"c\n" * (9 << 19)
+
+    tracemalloc.start()
+    marked = with_headers(raw, KIND)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert b"X-NDR-Kind: bounce\n" + raw == marked
+    assert peak < 4 * len(raw)
+
+
+def test_what_follows_the_first_mebibyte_stays_as_it_is() -> None:
+    filler = b"A: b\n" + b" c\n" * (MOST_HEAD_BYTES // 3)
+    forged = b"X-NDR-Kind: success\n"
+
+    assert b"X-NDR-Kind: bounce\n" + filler + forged == with_headers(forged + filler + forged, KIND)
+
+
+@pytest.mark.parametrize("above", [b"", b"From x  Mon\n"])
+def test_a_mail_of_nothing_but_forged_fields_has_none_left(above: bytes) -> None:
+    raw = above + b"X-NDR-Kind: a\n b\nX-NDR-Action: c\n\nbody"
+
+    assert above + b"X-NDR-Kind: bounce\n\nbody" == with_headers(raw, KIND)
 
 
 def test_the_line_of_an_mbox_can_be_taken_away() -> None:

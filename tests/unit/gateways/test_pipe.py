@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from base64 import b64encode
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import pytest
@@ -137,6 +139,9 @@ def test_the_key_may_lie_in_a_file(pipe: Pipe, mail: bytes, tmp_path: Path) -> N
         (("--append", "/dev/full"), {}),
         (("--maildir", "/dev/null"), {}),
         (("--append", "x", "--maildir", "y"), {}),
+        (("--append", ""), {}),
+        (("--maildir", ""), {}),
+        (("--webhook", ""), {}),
         (("--webhook", "http://127.0.0.1:9/"), {"NDR_WEBHOOK_SECRET": _shared()}),
         (("--webhook", "http://127.0.0.1:9/"), {}),
         (("--webhook", "http://mail.example.org/"), {"NDR_WEBHOOK_SECRET": _shared()}),
@@ -177,6 +182,70 @@ def test_a_reader_that_went_away_leaves_the_mail(pipe: Pipe, mail: bytes, servic
         )
 
     assert os.EX_TEMPFAIL == done.returncode
+
+
+@pytest.mark.parametrize("started", ["-m service.gateways.pipe", "entry"])
+@pytest.mark.parametrize("streams", ["2>&-", "2>/dev/full", ">&- 2>&-", ">/dev/full 2>/dev/full", "<&- 2>&-"])
+@pytest.mark.parametrize("option", ["--url http://127.0.0.1:9", "--no-such-option", "--append ''"])
+def test_it_ends_with_75_where_nobody_listens(started: str, streams: str, option: str, mail: bytes) -> None:
+    if started == "entry":
+        code = "import sys; sys.argv[0] = 'ndr'; from service.entry import main; main()"
+        started = f"-c {quote(code)} pipe"
+
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"exec {sys.executable} {started} --timeout 2 {option} {streams}"],
+        cwd=ROOT,
+        input=mail,
+        stdout=subprocess.DEVNULL,
+    )
+
+    assert os.EX_TEMPFAIL == done.returncode
+
+
+def test_an_answer_that_does_not_fit_leaves_the_mail(service_url: str, mail: bytes) -> None:
+    command = f"exec {sys.executable} -m service.gateways.pipe --url {service_url} >/dev/full 2>&1"
+    done = subprocess.run(
+        ["/bin/sh", "-c", command], cwd=ROOT, input=mail, env={**os.environ, "NDR_KEY": "letmein"}
+    )
+
+    assert os.EX_TEMPFAIL == done.returncode
+
+
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_leaves_the_mail(told: signal.Signals) -> None:
+    code = (
+        "import sys; from service.gateways import pipe;"
+        "pipe._handle = lambda _: (print('ready', flush=True), sys.stdin.read());"
+        "sys.argv = ['ndr', 'pipe']; pipe.run()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout
+        process.stdout.readline()
+        process.send_signal(told)
+
+        assert os.EX_TEMPFAIL == process.wait(20)
+
+
+@pytest.mark.parametrize("broken", ["service.gateways.headers", "service.errors"])
+@pytest.mark.parametrize("stderr", ["", "2>&-"])
+def test_a_missing_module_leaves_the_mail(broken: str, stderr: str) -> None:
+    code = f"import sys; sys.modules[{broken!r}] = None; from service.entry import main; main()"
+
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"exec {sys.executable} -c {quote(code)} pipe {stderr}"],
+        cwd=ROOT,
+        input=b"A: b\n\n",
+    )
+
+    assert os.EX_TEMPFAIL == done.returncode
+
+
+def test_its_help_ends_with_0(pipe: Pipe) -> None:
+    done = pipe("--help", given=b"")
+
+    assert (0, True) == (done.returncode, done.stdout.startswith(b"usage: ndr pipe"))
 
 
 def test_the_way_to_it_loads_nothing_heavy() -> None:

@@ -62,3 +62,11 @@ def test_one_way_is_chosen() -> None:
     assert chosen(**{**nothing, "append": "x"})  # type: ignore[arg-type]
     with pytest.raises(SettingError, match="two of them"):
         chosen(**{**nothing, "append": "x", "maildir": "y"})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("target", ["append", "maildir", "webhook"])
+def test_an_empty_target_is_refused(target: str) -> None:
+    given = {"append": None, "maildir": None, "webhook": None, target: ""}
+
+    with pytest.raises(SettingError, match=f"--{target}=''"):
+        chosen(**given, environment={})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
@@ -38,9 +38,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(said)))
+        if "Content-Length" not in headers:
+            self.send_header("Content-Length", str(len(said)))
         self.end_headers()
-        self.wfile.write(said)
+        with suppress(ConnectionError):
+            self.wfile.write(said)
+
+    do_GET = do_POST  # noqa: N815  # the server calls it so
 
     def log_message(self, *_: object) -> None:
         return
@@ -72,13 +76,51 @@ def test_a_call_carries_its_body_and_both_kinds_of_headers() -> None:
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
 def test_trouble_of_the_other_side_is_tried_again_until_it_is_over(status: int) -> None:
-    with remote((status, {}, b""), (status, {"Retry-After": "7"}, b""), (200, {}, b"")) as (
+    with remote((status, {}, b""), (status, {"Retry-After": "4"}, b""), (200, {}, b"")) as (
         server,
         caller,
         pauses,
     ):
         assert caller.call("POST", "/", body=b"").status == 200
-    assert (len(server.asked), pauses) == (3, [0.5, 7.0])
+    assert (len(server.asked), pauses) == (3, [0.5, 4.0])
+
+
+@pytest.mark.parametrize(("asked", "told"), [("6", 6.0), ("60", 60.0), ("86400", 60.0)])
+def test_a_long_wait_is_left_to_the_caller(asked: str, told: float) -> None:
+    with (
+        remote((429, {"Retry-After": asked}, b"")) as (server, caller, pauses),
+        pytest.raises(CallFailed, match="answered 429") as failure,
+    ):
+        caller.call("GET", "/")
+    assert (failure.value.retry_after_s, len(server.asked), pauses) == (told, 1, [])
+
+
+def test_a_caller_with_time_waits_longer() -> None:
+    pauses: list[float] = []
+    with (
+        remote((429, {"Retry-After": "60"}, b""), (200, {}, b"")) as (server, _, _),
+        closing(HttpCaller(server.base, most_pause_s=60.0, sleep=pauses.append)) as caller,
+    ):
+        assert (200, [60.0]) == (caller.call("GET", "/").status, pauses)
+
+
+def test_an_answer_that_takes_too_long_is_a_failed_call() -> None:
+    times = iter([0.0, 1.0, 30.5])
+    with (
+        remote((200, {}, b"x" * (1 << 20))) as (server, _, _),
+        closing(HttpCaller(server.base, pauses_s=(), clock=lambda: next(times))) as caller,
+        pytest.raises(CallFailed, match="did not answer in 30 s"),
+    ):
+        caller.call("POST", "/", body=b"")
+
+
+def test_an_answer_that_breaks_off_is_a_failed_call() -> None:
+    with (
+        remote((200, {"Content-Length": "9"}, b"half")) as (server, _, _),
+        closing(HttpCaller(server.base, pauses_s=())) as caller,
+        pytest.raises(CallFailed, match="cannot be reached"),
+    ):
+        caller.call("POST", "/", body=b"")
 
 
 def test_trouble_that_stays_is_a_failed_call() -> None:
