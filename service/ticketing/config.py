@@ -176,7 +176,7 @@ def _address(entry: _Reader, key: str, value: str) -> str:
     try:
         return web_address(value)
     except Refused as refusal:
-        raise entry.refusal(key, re.sub(r"//[^/@]*@", "//…@", value), str(refusal)) from None
+        raise entry.refusal(key, re.sub(r"//\S*@", "//…@", value), str(refusal)) from None
 
 
 def _one_of(entry: _Reader, key: str, value: str, allowed: Iterable[str]) -> str:

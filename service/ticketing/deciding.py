@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from hashlib import sha256
 
+from model.normalise import canonical
 from model.types import Action, Diagnosis, Kind, RecipientDiagnosis
 from service.text_answer import labels, text_of
 from service.ticketing.nouns import Change, Note, Routing, System, Tags
@@ -53,7 +54,7 @@ def note_of(diagnosis: Diagnosis, *, result_id: str, link: str, is_known: bool) 
     """
     lead, words = diagnosis.lead, labels(diagnosis.language)
     is_told = not is_known and words.has("label", "not_ours")
-    body = text_of(diagnosis) + (f"\n{words.of('label', 'not_ours')}\n" if is_told else "")
+    body = (f"{words.of('label', 'not_ours')}\n\n" if is_told else "") + text_of(diagnosis)
     return Note(lead.advice.title[:MOST_TITLE_CHARS], body[:MOST_BODY_CHARS], result_id, link)
 
 
@@ -81,7 +82,7 @@ def change_of(
 def likeness_of(diagnosis: Diagnosis) -> str:
     """What two bounces have in common that tell the same: kind, category, and who did not get it."""
     named = sorted({(each.address or "").lower() for each in diagnosis.recipients} - {""})
-    about = named or [diagnosis.lead.unwrapped.text]
+    about = named or [canonical(diagnosis.lead.unwrapped.text)]
     words = (diagnosis.kind, diagnosis.lead.verdict.category, *about)
     return sha256("\n".join(words).encode("utf-8", "replace")).hexdigest()[:32]
 

@@ -10,7 +10,8 @@ import structlog
 
 from model.errors import EvidenceError, UnknownName
 from model.types import Diagnosis, Form, Kind
-from service.errors import CallFailed, CallRefused
+from service.errors import CallFailed, CallRefused, StoreUnavailable
+from service.logs import places_of
 from service.ticketing.calls import GONE
 from service.ticketing.deciding import cautious, change_of, likeness_of, note_of
 from service.ticketing.desks import Desk
@@ -84,6 +85,12 @@ class Handler:
             reason = f"the system's answer is not understood: {type(error).__name__}"
             self.ledger.bury(entry, reason)
             log.warning("ticket_refused", reason=reason)
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001  # one event must not end the work on all others
+            self.ledger.postpone(entry, f"an error in this program: {type(error).__name__}")
+            kind, places = type(error).__name__, places_of(error)
+            log.error("ticket_broke", error=kind, places=places)  # noqa: TRY400  # no text of mails
         else:
             self.ledger.finish(entry, outcome)
             log.info("ticket_handled", outcome=outcome)
@@ -117,26 +124,36 @@ class Handler:
     def _written(self, entry: Entry, desk: Desk, diagnosis: Diagnosis, raw: bytes) -> str:
         original = original_of(raw)
         parent = desk.adapter.origin(desk.caller, original) if original else None
-        is_known = parent is not None
+        is_known = bool(original and parent and desk.adapter.sent(desk.caller, original, parent))
         advised = diagnosis if is_known else cautious(diagnosis)
-        note = self._note(entry, desk, advised, parent=parent)
-        change = change_of(advised, desk.system, note=note, parent=parent, is_known=is_known)
+        note = self._note(entry, desk, advised, parent=parent, is_known=is_known)
+        known_parent = parent if is_known else None
+        change = change_of(advised, desk.system, note=note, parent=known_parent, is_known=is_known)
+        if not self.ledger.renew(entry):
+            raise CallFailed("another process took the event over")
         desk.adapter.write(desk.caller, entry.event, change)
         return "noted" if change.note else "tagged"
 
-    def _note(self, entry: Entry, desk: Desk, diagnosis: Diagnosis, *, parent: str | None) -> Note | None:
-        """The note, where the system wants one of this kind and none tells the same already."""
+    def _note(
+        self, entry: Entry, desk: Desk, diagnosis: Diagnosis, *, parent: str | None, is_known: bool
+    ) -> Note | None:
+        """The note, where the system wants one of this kind and none tells the same already.
+
+        Bounces of mails that no ticket is known to have sent get one note wherever they come in: among
+        them are those of mails about our notes, each of which may open a ticket.
+        """
         if diagnosis.kind not in desk.system.note_kinds:
             return None
         likeness = likeness_of(diagnosis)
         root = self.ledger.root_of(entry.system, entry.event.ticket, parent)
+        root = root if parent else ""
         if not self.ledger.may_note(
             entry, f"{likeness}/{root}", recent=likeness, most=MOST_NOTES_ALIKE, within_s=ALIKE_WITHIN_S
         ):
             return None
         result_id = self.ledger.bind(entry, diagnosis.id)
         link = self._link(desk, diagnosis)
-        note = note_of(diagnosis, result_id=result_id, link=link, is_known=parent is not None)
+        note = note_of(diagnosis, result_id=result_id, link=link, is_known=is_known)
         if entry.tries > 1 and desk.adapter.has_note(desk.caller, entry.event, note.marker):
             return None
         return note

@@ -13,6 +13,7 @@ from threading import Lock, Thread
 import structlog
 
 from service.errors import StoreUnavailable
+from service.logs import places_of
 from service.settings import Settings
 from service.ticketing.config import read_systems
 from service.ticketing.desks import desks_of
@@ -83,6 +84,9 @@ class Inbox:
             due = self.handler.ledger.next_due(system)
         except StoreUnavailable as error:
             structlog.get_logger().error("ledger_unavailable", reason=str(error))
+            return TROUBLE_WAIT_S
+        except Exception as error:  # noqa: BLE001  # the thread must not end
+            structlog.get_logger().error("tickets_broke", error=type(error).__name__, places=places_of(error))
             return TROUBLE_WAIT_S
         if due is None:
             return LONGEST_WAIT_S

@@ -143,6 +143,16 @@ class Ledger:
             ).fetchone()
         return str(row["result_id"]) if row else result_id
 
+    def renew(self, entry: Entry) -> bool:
+        """Keeps an event for as long again; whether it still is ours."""
+        with self._file.opened() as database:
+            return bool(
+                database.execute(
+                    "UPDATE entry SET due_at = ? WHERE key = ? AND state = ? AND tries = ?",
+                    (self._now() + LEASE_S, entry.key, State.CLAIMED, entry.tries),
+                ).rowcount
+            )
+
     def finish(self, entry: Entry, outcome: str) -> None:
         """Writes down that an event is handled; its mail is forgotten."""
         with self._file.opened() as database:
@@ -300,6 +310,8 @@ class Ledger:
                 " WHERE key = ? AND state = ? AND tries = ?",
                 (state, reason, self._now() + pause_s, entry.key, State.CLAIMED, entry.tries),
             )
+            if state is State.DEAD:  # what it did not write another may
+                database.execute("DELETE FROM note WHERE entry = ?", (entry.key,))
 
     def _now(self) -> float:
         return self.clock().timestamp()

@@ -123,9 +123,9 @@ class Note:
 
     @property
     def text(self) -> str:
-        """The whole note as plain text."""
+        """The whole note as plain text; the marker at both ends, for mails that come back are cut."""
         ending = [self.link] if self.link else []
-        return "\n".join([self.body.rstrip(), "", *ending, self.marker])
+        return "\n".join([self.marker, self.body.rstrip(), "", *ending, self.marker])
 
     @property
     def html(self) -> str:
@@ -233,6 +233,12 @@ class Adapter(Protocol):
 
     def origin(self, caller: Caller, original: Original) -> str | None:
         """The ticket that the returned mail was sent from; ``None`` unless the system knows it."""
+
+    def sent(self, caller: Caller, original: Original, ticket: str) -> bool:
+        """Whether the returned mail went out from a ticket that ``origin`` named, by its id.
+
+        A number in a subject proves nothing: numbers can be counted, and anybody can write a report.
+        """
 
     def has_note(self, caller: Caller, event: Event, marker: str) -> bool:
         """Whether a ticket holds a note with this marker; asked only after a try that did not end."""

@@ -125,7 +125,7 @@ def pattern_of(system: System, name: str, default: str = "") -> re.Pattern[str] 
 
 def option_refusal(system: System, name: str, allowed: str) -> SettingError:
     """Says what is wrong with an option, and where."""
-    value = system.options.get(name, "")
+    value = "…" if name == "authorization" else system.options.get(name, "")
     return SettingError(f"systems.{system.name}.options.{name}", value[:80], allowed)
 
 

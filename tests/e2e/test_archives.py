@@ -124,7 +124,7 @@ def test_a_caller_who_leaves_stops_the_work(serve: Callable[..., Any]) -> None:
 
 
 def test_a_streamed_batch_may_outlast_other_requests(serve: Callable[..., Any]) -> None:
-    hasty = serve(NDR_REQUEST_TIMEOUT_S="1", NDR_UPLOAD_TIMEOUT_S="4")
+    hasty = serve(NDR_REQUEST_TIMEOUT_S="1", NDR_UPLOAD_TIMEOUT_S="10")
     with connected(hasty.port) as (connection, answers):
         connection.sendall(head("/v1/classify/batch?fields=category", NDJSON, CHUNKED) + chunk(LINE % (1, 1)))
         assert 200 == status_in(answers)[0]

@@ -96,6 +96,12 @@ class Generic:
                 return found[1]
         return None
 
+    def sent(self, caller: Caller, original: Original, ticket: str) -> bool:
+        """Whether the id has the configured form, and names the ticket."""
+        pattern, *_ = self.subjects
+        found = pattern.search(original.message_id or "") if pattern else None
+        return found is not None and found[1] == ticket
+
     def has_note(self, caller: Caller, event: Event, marker: str) -> bool:
         """Looks for the mark anywhere in what the system tells of a ticket's notes."""
         if "notes" not in self.calls:

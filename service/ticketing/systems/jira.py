@@ -109,6 +109,10 @@ class Jira:
                 return str(issue["key"])
         return None
 
+    def sent(self, caller: Caller, original: Original, ticket: str) -> bool:
+        """Whether the id is one of Jira, which ``origin`` compared with the time of the issue."""
+        return _SENT.search(original.message_id or "") is not None
+
     def has_note(self, caller: Caller, event: Event, marker: str) -> bool:
         """Looks at the comments of the issue, newest first."""
         return any(marker in str(each.get("body")) for each in _comments(caller, event.ticket))

@@ -74,6 +74,10 @@ class Redmine:
             raise
         return number if sent is None or _was_sent(issue, sent) else None
 
+    def sent(self, caller: Caller, original: Original, ticket: str) -> bool:
+        """Whether the id is one of Redmine, which ``origin`` compared with the times of the issue."""
+        return _SENT.search(original.message_id or "") is not None
+
     def has_note(self, caller: Caller, event: Event, marker: str) -> bool:
         """Looks at the notes of the issue."""
         return any(

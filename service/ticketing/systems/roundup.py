@@ -84,6 +84,10 @@ class Roundup:
             return found
         return named[1] if exists(caller, f"{REST}/issue/{named[1]}") else None
 
+    def sent(self, caller: Caller, original: Original, ticket: str) -> bool:
+        """Whether the issue has a message of that id."""
+        return bool(original.message_id) and self._sent_as(caller, original.message_id or "") == ticket
+
     def has_note(self, caller: Caller, event: Event, marker: str) -> bool:
         """Looks at the messages of the issue, newest first."""
         issue = _attributes(caller, f"/issue/{quoted(event.ticket)}")

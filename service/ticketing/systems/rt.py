@@ -85,6 +85,11 @@ class Rt:
         )
         return named[1] if named and exists(caller, f"{REST}/ticket/{named[1]}") else None
 
+    def sent(self, caller: Caller, original: Original, ticket: str) -> bool:
+        """Whether RT sent a mail of that id from the ticket."""
+        message_id = (original.message_id or "").strip("<>")
+        return bool(message_id) and _sent_as(caller, message_id) == ticket
+
     def has_note(self, caller: Caller, event: Event, marker: str) -> bool:
         """Looks for a comment whose subject holds the marker."""
         found = _search(caller, "attachments", "TransactionId", [_is("Subject", marker.strip("[]"), "LIKE")])

@@ -74,6 +74,10 @@ class Zammad:
         named = re.search(rf"{hook}\s{{0,2}}([0-9]{{2,48}})(?![0-9])", original.subject, re.I)
         return _numbered(caller, named[1]) if named else None
 
+    def sent(self, caller: Caller, original: Original, ticket: str) -> bool:
+        """Whether an outgoing article of the ticket has that id."""
+        return any(_was_sent_as(each, original.message_id) for each in _articles(caller, ticket))
+
     def has_note(self, caller: Caller, event: Event, marker: str) -> bool:
         """Looks at the articles of the ticket that the article belongs to now: it may have been merged."""
         article = _get(caller, f"/ticket_articles/{quoted(event.message)}")

@@ -101,6 +101,10 @@ class Zendesk:
         is_known = "subject" in self.system.options if sent is None else original.message_id in sent
         return named[1] if is_known else None
 
+    def sent(self, caller: Caller, original: Original, ticket: str) -> bool:
+        """Whether Zendesk tells that it sent a mail of that id from the ticket."""
+        return bool(original.message_id) and original.message_id in (_sent_from(caller, ticket) or ())
+
     def has_note(self, caller: Caller, event: Event, marker: str) -> bool:
         """Looks at the comments of the ticket, newest first."""
         return any(marker in str(each.get("body")) for each in _comments(caller, event.ticket, "desc"))

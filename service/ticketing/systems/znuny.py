@@ -97,6 +97,10 @@ class Znuny:
         found = self._search(caller, {"TicketNumber": named[1]}) if named else []
         return found[0] if found else None
 
+    def sent(self, caller: Caller, original: Original, ticket: str) -> bool:
+        """Never: Znuny cannot be asked for the id of a mail."""
+        return False
+
     def has_note(self, caller: Caller, event: Event, marker: str) -> bool:
         """Looks at the articles of the ticket."""
         return any(marker in str(each.get("Body")) for each in self._articles(caller, event.ticket))

@@ -159,6 +159,9 @@ class FakeDesk:
     def origin(self, caller: Caller, original: Original) -> str | None:
         return self.known_ids.get(original.message_id or "")
 
+    def sent(self, caller: Caller, original: Original, ticket: str) -> bool:
+        return self.known_ids.get(original.message_id or "") == ticket
+
     def has_note(self, caller: Caller, event: Event, marker: str) -> bool:
         return any(note.marker == marker for note in self.tickets[event.ticket].notes)
 

@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -8,7 +9,7 @@ from model.pipeline import Diagnoser
 from service.errors import CallFailed, CallRefused
 from service.ticketing.handling import MOST_NOTES_ALIKE, Handler
 from service.ticketing.ledger import LEASE_S, PAUSES_S, Ledger, State
-from service.ticketing.nouns import Event, Note, Routing, System
+from service.ticketing.nouns import Event, Note, Original, Routing, System
 from tests.unit.ticketing.fakes import ORDINARY, FakeClock, FakeDesk, bounce
 
 UNSEEN = bounce(returned="")
@@ -149,8 +150,8 @@ def _without_original(note: Note) -> bytes:
     ("returned", "most_more"),
     [
         pytest.param(_whole, 0, id="the note comes back whole"),
-        pytest.param(_headers_only, MOST_NOTES_ALIKE, id="its headers come back"),
-        pytest.param(_without_original, MOST_NOTES_ALIKE, id="nothing of it comes back"),
+        pytest.param(_headers_only, 1, id="its headers come back"),
+        pytest.param(_without_original, 1, id="nothing of it comes back"),
     ],
 )
 @pytest.mark.parametrize("into_new_tickets", [True, False])
@@ -191,12 +192,76 @@ def test_the_same_note_bouncing_ten_times_into_new_tickets_makes_one_note(
 def test_so_many_notes_on_the_same_bounce_are_enough(
     handler: Handler, desk: FakeDesk, clock: FakeClock
 ) -> None:
-    for _ in range(MOST_NOTES_ALIKE + 5):
-        deliver(handler, desk, UNSEEN)
+    def deliver_from(number: int) -> None:
+        desk.known_ids[f"<sent-{number}@desk.example>"] = str(number)
+        deliver(handler, desk, bounce(returned=f"Message-ID: <sent-{number}@desk.example>\n"))
+
+    for number in range(MOST_NOTES_ALIKE + 5):
+        deliver_from(number)
     assert MOST_NOTES_ALIKE == len(desk.notes)
     clock.forward(3601)
-    deliver(handler, desk, UNSEEN)
+    deliver_from(99)
     assert MOST_NOTES_ALIKE + 1 == len(desk.notes)
+
+
+@pytest.mark.parametrize("raw", [UNSEEN, STRANGE])
+def test_bounces_of_unknown_mails_get_one_note_wherever_they_come_in(
+    handler: Handler, desk: FakeDesk, clock: FakeClock, raw: bytes
+) -> None:
+    for _ in range(12):
+        deliver(handler, desk, raw)
+        clock.forward(3601)
+    assert (12, 1) == (len(desk.changes), len(desk.notes))
+
+
+def test_a_number_in_the_subject_alone_drops_no_address_and_merges_nothing(
+    ledger: Ledger, diagnoser: Diagnoser
+) -> None:
+    class ByNumber(FakeDesk):
+        def origin(self, caller: Any, original: Original) -> str | None:
+            return "7" if "#7" in original.subject else None
+
+    desk = ByNumber(System("desk", "fake", "https://desk.example", merge=True))
+    handler = Handler({"desk": desk.desk()}, ledger, diagnoser)
+    forged = bounce(returned="Message-ID: <forged@elsewhere.example>\nSubject: [desk #7] x\n")
+    event = deliver(handler, desk, forged)
+    assert "ndr-action-review" in desk.tickets[event.ticket].tags
+    assert "" == desk.tickets[event.ticket].merged_into
+    assert desk.notes[0].body.startswith("The report does not refer to a mail that this system knows")
+
+
+def test_what_nobody_expected_waits_and_the_next_event_is_handled(
+    handler: Handler, desk: FakeDesk, clock: FakeClock
+) -> None:
+    desk.failures = [RecursionError("550 secret@example.com")]
+    first, second = (desk.receive(bounce(f"{name}@example.net")) for name in "ab")
+    handler.take("desk", first)
+    handler.take("desk", second)
+    list(handler.work())
+    (entry,) = handler.ledger.letters(State.WAITING)
+    assert "an error in this program: RecursionError" == entry.outcome
+    assert 1 == len(desk.notes)
+
+
+def test_a_refused_event_leaves_the_note_to_the_next_one(handler: Handler, desk: FakeDesk) -> None:
+    desk.failures = [CallRefused("desk.example answered 422", 422)]
+    deliver(handler, desk, bounce())
+    assert [] == desk.notes
+    deliver(handler, desk, bounce())
+    assert 1 == len(desk.notes)
+
+
+def test_who_lost_an_event_writes_nothing(handler: Handler, desk: FakeDesk, clock: FakeClock) -> None:
+    class Slow(FakeDesk):
+        def fetch(self, caller: Any, event: Event) -> bytes | None:
+            clock.forward(LEASE_S + 1)
+            assert handler.ledger.claim("desk")
+            return super().fetch(caller, event)
+
+    slow = Slow()
+    handler = Handler({"desk": slow.desk()}, handler.ledger, handler.diagnoser)
+    deliver(handler, slow, bounce())
+    assert [] == slow.changes
 
 
 def test_what_fails_waits_and_is_tried_again(handler: Handler, desk: FakeDesk, clock: FakeClock) -> None:

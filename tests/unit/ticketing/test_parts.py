@@ -82,7 +82,8 @@ def test_new_tags_take_the_place_of_our_old_ones() -> None:
 
 def test_a_note_ends_with_its_mark_and_html_in_it_is_text() -> None:
     note = Note("Full", "Full <b>\n", "0" * 32, "https://ndr.example.com/x")
-    assert f"Full <b>\n\nhttps://ndr.example.com/x\n[ndr-triage {'0' * 32}]" == note.text
+    mark = f"[ndr-triage {'0' * 32}]"
+    assert f"{mark}\nFull <b>\n\nhttps://ndr.example.com/x\n{mark}" == note.text
     assert "&lt;b&gt;" in note.html
 
 
