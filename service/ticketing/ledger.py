@@ -154,11 +154,11 @@ class Ledger:
             )
 
     def finish(self, entry: Entry, outcome: str) -> None:
-        """Writes down that an event is handled; its mail is forgotten."""
+        """Writes down that an event is handled, unless another try took it over; its mail is forgotten."""
         with self._file.opened() as database:
             database.execute(
-                "UPDATE entry SET state = ?, outcome = ?, raw = NULL WHERE key = ?",
-                (State.DONE, outcome, entry.key),
+                "UPDATE entry SET state = ?, outcome = ?, raw = NULL WHERE key = ? AND tries = ?",
+                (State.DONE, outcome, entry.key, entry.tries),
             )
 
     def postpone(self, entry: Entry, reason: str, wait_s: float | None = None) -> State:
@@ -305,12 +305,12 @@ class Ledger:
 
     def _leave(self, entry: Entry, state: State, reason: str, pause_s: float) -> None:
         with self._file.opened() as database:
-            database.execute(
+            is_ours = database.execute(
                 "UPDATE entry SET state = ?, outcome = ?, due_at = ?"
                 " WHERE key = ? AND state = ? AND tries = ?",
                 (state, reason, self._now() + pause_s, entry.key, State.CLAIMED, entry.tries),
-            )
-            if state is State.DEAD:  # what it did not write another may
+            ).rowcount
+            if is_ours and state is State.DEAD:  # what it did not write another may
                 database.execute("DELETE FROM note WHERE entry = ?", (entry.key,))
 
     def _now(self) -> float:

@@ -251,4 +251,8 @@ class Adapter(Protocol):
         """
 
     def poll(self, caller: Caller, since: datetime) -> Iterator[Event]:
-        """Messages that came to tickets since a moment, oldest first; the same one may come again."""
+        """Messages that came to tickets since a moment, oldest first; the same one may come again.
+
+        Raises:
+            MoreNews: at the end, there is more than one look takes.
+        """

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 from service.clock import Clock, now
 from service.errors import CallRefused, SettingError
 from service.ticketing.calls import GONE, get_json, json_of, quoted, send_json, word_of
+from service.ticketing.errors import MoreNews
 from service.ticketing.nouns import TAG_PREFIX, Change, Event, Note, Original, System, Webhook
 from service.ticketing.rebuilding import rebuilt
 from service.ticketing.signing import check_hmac
@@ -175,7 +176,7 @@ class Jira:
         minutes = max(1, math.ceil((self.clock() - since).total_seconds() / 60) + 1)
         projects = ", ".join(f'"{key}"' for key in self._projects())
         within = f"project in ({projects}) AND " if projects else ""
-        query = {"jql": f'{within}updated >= "-{minutes}m" ORDER BY updated ASC', "fields": "created"}
+        query = {"jql": f'{within}updated >= "-{minutes}m" ORDER BY updated ASC', "fields": "created,updated"}
         token: dict[str, str] = {}
         for _ in range(MOST_PAGES):
             path = f"{API}/search/jql?{urlencode({**query, 'maxResults': PER_PAGE, **token})}"
@@ -184,6 +185,7 @@ class Jira:
             if not page.get("nextPageToken"):
                 return
             token = {"nextPageToken": str(page["nextPageToken"])}
+        raise MoreNews(datetime.fromisoformat(str(page["issues"][-1]["fields"]["updated"])).astimezone(UTC))
 
 
 def _fields(caller: Caller, key: str, names: str) -> dict[str, Any]:

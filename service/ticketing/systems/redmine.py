@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 from service.clock import in_iso
 from service.errors import CallRefused
 from service.ticketing.calls import GONE, get_json, json_of, quoted, send_json, word_of
+from service.ticketing.errors import MoreNews
 from service.ticketing.nouns import Change, Event, Original, System, Webhook
 from service.ticketing.rebuilding import rebuilt
 from service.ticketing.signing import check_hmac
@@ -143,6 +144,7 @@ def _changed(caller: Caller, moment: str) -> Iterator[str]:
         yield from (str(each["id"]) for each in issues)
         if len(issues) < PER_PAGE:
             return
+    raise MoreNews(_parsed(issues[-1]["updated_on"]))
 
 
 def _came_with(attachment: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
@@ -177,7 +179,11 @@ def _was_sent(issue: Mapping[str, Any], sent: re.Match[str]) -> bool:
 
 
 def _moment(entry: Mapping[str, Any]) -> datetime:
-    return datetime.fromisoformat(str(entry["created_on"])).astimezone(UTC)
+    return _parsed(entry["created_on"])
+
+
+def _parsed(moment: object) -> datetime:
+    return datetime.fromisoformat(str(moment)).astimezone(UTC)
 
 
 def _relate(caller: Caller, path: str, other: str) -> None:

@@ -14,6 +14,7 @@ import orjson
 
 from service.errors import CallFailed, CallRefused
 from service.ticketing.calls import exists, get_json, json_of, quoted, send_json, word_of
+from service.ticketing.errors import MoreNews
 from service.ticketing.nouns import Change, Event, Note, Original, System, Webhook
 from service.ticketing.rebuilding import rebuilt
 from service.ticketing.signing import check_hmac
@@ -22,11 +23,13 @@ if TYPE_CHECKING:
     from service.outgoing import Caller
 
 REST = "/rest/data"
+DATE = "%Y-%m-%d.%H:%M:%S"
 PER_PAGE = 100
 MOST_PAGES = 50
 CHANGED_MEANWHILE = 412
 MAIL_TYPE = "message/rfc822"
 UNKNOWN_TYPE = "application/octet-stream"
+_OWN_ID = re.compile(r"\.issue([0-9]{1,12})@[^\s<>@]+>$", re.I)
 _ISSUE = re.compile(r"\[issue([0-9]{1,12})\]", re.I)
 
 
@@ -85,8 +88,9 @@ class Roundup:
         return named[1] if exists(caller, f"{REST}/issue/{named[1]}") else None
 
     def sent(self, caller: Caller, original: Original, ticket: str) -> bool:
-        """Whether the issue has a message of that id."""
-        return bool(original.message_id) and self._sent_as(caller, original.message_id or "") == ticket
+        """Whether the issue has a message of that id that Roundup made: mails of others keep their own."""
+        own = _OWN_ID.search(original.message_id or "")
+        return own is not None and own[1] == ticket == self._sent_as(caller, original.message_id or "")
 
     def has_note(self, caller: Caller, event: Event, marker: str) -> bool:
         """Looks at the messages of the issue, newest first."""
@@ -121,12 +125,16 @@ class Roundup:
 
     def poll(self, caller: Caller, since: datetime) -> Iterator[Event]:
         """Messages by date, each with its issue."""
-        moment = since.astimezone(UTC).strftime("%Y-%m-%d.%H:%M:%S")
-        query = {"date": f"{moment};", "@sort": "date", "@fields": "messageid"}
-        for message in _pages(caller, f"/msg?{urlencode(query)}"):
+        moment = since.astimezone(UTC).strftime(DATE)
+        query = {"date": f"{moment};", "@sort": "date", "@fields": "messageid,date"}
+        last = ""
+        for count, message in enumerate(_pages(caller, f"/msg?{urlencode(query)}"), 1):
+            last = str(message.get("date")) if count >= PER_PAGE * MOST_PAGES else ""
             if message.get("messageid"):
                 for issue in _collection(caller, f"/issue?messages={message['id']}"):
                     yield Event(str(issue["id"]), str(message["id"]))
+        if last:
+            raise MoreNews(datetime.strptime(last, DATE).replace(tzinfo=UTC))
 
     def _added(self, caller: Caller, note: Note, watchers: list[str]) -> str:
         """A message for an issue, by us, that its watchers are not mailed."""

@@ -13,6 +13,7 @@ import orjson
 
 from service.errors import CallRefused
 from service.ticketing.calls import exists, get_json, json_of, quoted, send_json, word_of
+from service.ticketing.errors import MoreNews
 from service.ticketing.nouns import Change, Event, Note, Original, System, Webhook
 from service.ticketing.rebuilding import Piece, reassembled
 from service.ticketing.signing import check_hmac
@@ -116,9 +117,13 @@ class Rt:
             _is("Type", list(_INCOMING), "IN"),
             _is("Created", moment, ">="),
         ]
-        for item in _search(caller, "transactions", "ObjectId,Creator", query):
+        last: object = None
+        for count, item in enumerate(_search(caller, "transactions", "ObjectId,Creator,Created", query), 1):
             if _id_of(item["Creator"]) != self.system.user:
                 yield Event(str(item["ObjectId"]), str(item["id"]))
+            last = item.get("Created") if count >= PER_PAGE * MOST_PAGES else None
+        if last:
+            raise MoreNews(datetime.fromisoformat(str(last)).astimezone(UTC))
 
     def _fields(self, ticket: Mapping[str, Any], change: Change) -> dict[str, Any]:
         """The values of custom fields.

@@ -13,6 +13,7 @@ import orjson
 
 from service.errors import CallRefused
 from service.ticketing.calls import GONE, get_json, json_of, quoted, send_json, word_of
+from service.ticketing.errors import MoreNews
 from service.ticketing.nouns import Change, Event, Note, Original, System, Tags, Webhook
 from service.ticketing.signing import check_hmac
 
@@ -76,7 +77,8 @@ class Zammad:
 
     def sent(self, caller: Caller, original: Original, ticket: str) -> bool:
         """Whether an outgoing article of the ticket has that id."""
-        return any(_was_sent_as(each, original.message_id) for each in _articles(caller, ticket))
+        found = _articles(caller, ticket) if original.message_id else ()  # notes have no id
+        return any(_was_sent_as(each, original.message_id) for each in found)
 
     def has_note(self, caller: Caller, event: Event, marker: str) -> bool:
         """Looks at the articles of the ticket that the article belongs to now: it may have been merged."""
@@ -221,3 +223,4 @@ def _changed(caller: Caller, since: datetime) -> Iterator[str]:
         yield from (str(each["id"]) for each in found)
         if len(found) < PER_PAGE:
             return
+    raise MoreNews(datetime.fromisoformat(str(found[-1]["updated_at"])))

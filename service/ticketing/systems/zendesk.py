@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from service.clock import Clock, now
 from service.errors import CallRefused
 from service.ticketing.calls import GONE, get_json, json_of, quoted, send_json, word_of
-from service.ticketing.errors import BadSignature
+from service.ticketing.errors import BadSignature, MoreNews
 from service.ticketing.nouns import TAG_PREFIX, Change, Event, Original, System, Webhook
 from service.ticketing.rebuilding import rebuilt
 from service.ticketing.signing import check_token
@@ -193,6 +193,7 @@ class Zendesk:
             if page.get("end_of_stream") or not page.get("after_cursor"):
                 return
             query = {"cursor": page["after_cursor"]}
+        raise MoreNews(_parsed(str(page["tickets"][-1]["updated_at"])))
 
 
 def _ticket(caller: Caller, number: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import orjson
 from service.clock import now
 from service.errors import CallFailed, CallRefused
 from service.ticketing.calls import get_json, json_of, quoted, send_json, word_of
+from service.ticketing.errors import MoreNews
 from service.ticketing.nouns import Change, Event, Note, Original, System, Webhook
 from service.ticketing.rebuilding import rebuilt
 from service.ticketing.signing import HEADER, check_hmac, check_token
@@ -124,10 +125,13 @@ class Znuny:
         minutes = max(
             1, ceil((now() - since).total_seconds() / 60) + 1
         )  # a time of day would need their zone
-        for ticket in self._search(caller, {"ArticleCreateTimeNewerMinutes": minutes}):
+        tickets = self._search(caller, {"ArticleCreateTimeNewerMinutes": minutes})
+        for ticket in tickets:
             for article in self._articles(caller, ticket):
                 if _came(article) and float(article["IncomingTime"]) >= since.timestamp():
                     yield Event(ticket, str(article["ArticleID"]))
+        if len(tickets) >= LIMIT:
+            raise MoreNews(None)
 
     def _fields(self, caller: Caller, ticket: str, change: Change) -> list[dict[str, str]]:
         """The values of dynamic fields."""

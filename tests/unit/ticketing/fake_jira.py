@@ -181,7 +181,7 @@ class FakeJira:
 
     def _search(self, request: Request, _: re.Match[str]) -> Any:
         """Answers one issue a page; the query itself is for the test to look at."""
-        assert "created" == request.query["fields"]
+        assert "created,updated" == request.query["fields"]
         assert 0 < int(request.query["maxResults"]) <= 100
         found = sorted(self.issues.values(), key=lambda each: each["fields"]["updated"])
         page = int(request.query.get("nextPageToken", "0"))

@@ -73,6 +73,7 @@ SMALL = '[systems.a]\nadapter = "rt"\nurl = "https://rt.example.com"\n'
         ('[systems.a]\nadapter = "abacus"', r"systems\.a\.adapter='abacus': allowed is one of .*rt"),
         ('[systems.a]\nadapter = "rt"\nurl = "http://rt.example.com"', r"systems\.a\.url.*https"),
         ('[systems.a]\nadapter = "rt"\nurl = "https://u:hush@rt.example.com"', r"'https://…@rt"),
+        ('[systems.a]\nadapter = "rt"\nurl = "http://u:1/hush@x:hush@rt.example.com"', r"'http://…@rt"),
         (SMALL + 'tocken = "hush"', r"systems\.a\.tocken.*one of the keys"),
         (SMALL + 'token = "hush"\ntoken_env = "HOOK"', r"systems\.a\.token_env='…'.*not together with token"),
         (SMALL + 'token_env = "EMPTY"', r"systems\.a\.token_env='EMPTY'.*environment variable"),

@@ -29,6 +29,12 @@ def test_credentials_are_sent_as_configured_and_not_shown(given: str | None, hea
     assert KEY not in repr(adapter)
 
 
+def test_credentials_in_a_wrong_header_are_not_shown() -> None:
+    with pytest.raises(SettingError, match=r"authorization='…'") as caught:
+        configured(authorization=f"Bearer {KEY}")
+    assert KEY not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("drop", "options", "complaint"),
     [

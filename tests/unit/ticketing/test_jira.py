@@ -11,10 +11,11 @@ from model.pipeline import Diagnoser
 from service.errors import CallRefused, SettingError
 from service.outgoing import HttpCaller
 from service.ticketing.desks import Desk
-from service.ticketing.errors import BadEvent, BadSignature
+from service.ticketing.errors import BadEvent, BadSignature, MoreNews
 from service.ticketing.handling import Handler
 from service.ticketing.ledger import Ledger, State
 from service.ticketing.nouns import Change, Event, Note, Original, Routing, System, Tags, Webhook
+from service.ticketing.systems import jira as module
 from service.ticketing.systems.jira import Jira
 from tests.unit.ticketing.fake_jira import ACCOUNT, AGENT, AT, MILLIS, FakeJira, signed
 from tests.unit.ticketing.fake_server import FakeServer
@@ -322,6 +323,33 @@ def test_polling_yields_what_is_new_and_public(jira: FakeJira, server: FakeServe
     call = next(call for call in server.calls if call.path.endswith("/jql"))
     expected = 'project in ("SUP", "OPS") AND updated >= "-3m" ORDER BY updated ASC'
     assert expected == call.query["jql"]
+
+
+def test_where_there_is_more_than_one_look_takes_is_said(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_PAGES", 1)
+    adapter = Jira(SYSTEM, NOON)
+    with pytest.raises(MoreNews) as more:
+        list(adapter.poll(server.caller(JIRA.headers()), datetime(2026, 11, 24, 11, 58, 30, tzinfo=UTC)))
+    assert datetime(2026, 11, 24, 11, 0, tzinfo=UTC) == more.value.up_to
+
+
+@pytest.mark.parametrize(
+    ("message_id", "headers", "is_sent"),
+    [
+        pytest.param(SENT, {}, True, id="the id of a mail"),
+        pytest.param(
+            "<x@y>", {"in-reply-to": f"<JIRA.10007.{MILLIS}@Atlassian.JIRA>"}, False, id="an answer to one"
+        ),
+        pytest.param(None, {"subject": "SUP-7 Your order"}, False, id="the key alone"),
+    ],
+)
+def test_only_an_id_of_jira_shows_that_it_sent_a_mail(
+    caller: HttpCaller, message_id: str | None, headers: dict[str, str], *, is_sent: bool
+) -> None:
+    original = Original(message_id, headers)
+    assert ("SUP-7", is_sent) == (JIRA.origin(caller, original), JIRA.sent(caller, original, "SUP-7"))
 
 
 def test_the_token_is_sent_and_not_shown() -> None:

@@ -1,4 +1,5 @@
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
@@ -8,7 +9,7 @@ import pytest
 
 from model.errors import UnknownName
 from service.errors import StoreUnavailable
-from service.ticketing.ledger import FILE, KEPT_FOR, Ledger, State, key_of
+from service.ticketing.ledger import FILE, KEPT_FOR, Entry, Ledger, State, key_of
 from service.ticketing.nouns import Event
 from tests.unit.ticketing.fakes import FakeClock
 
@@ -72,6 +73,24 @@ def test_a_try_that_was_taken_over_changes_nothing_any_more(ledger: Ledger, cloc
     ledger.finish(quick, "noted")
     ledger.bury(slow, "too late")
     assert [State.DONE] == [entry.state for entry in ledger.letters(*State)]
+
+
+@pytest.mark.parametrize("end", [Ledger.finish, Ledger.bury])
+def test_a_try_that_was_taken_over_neither_ends_the_event_nor_frees_its_note(
+    ledger: Ledger, clock: FakeClock, end: Callable[[Ledger, Entry, str], None]
+) -> None:
+    ledger.note("desk", EVENT)
+    slow = ledger.claim()
+    clock.forward(1000)
+    quick = ledger.claim()
+    assert slow is not None
+    assert quick is not None
+    assert ledger.may_note(quick, "x/1", recent="x", most=1, within_s=1.0)
+    assert [False, True] == [ledger.renew(slow), ledger.renew(quick)]
+    end(ledger, slow, "too late")
+    assert [State.CLAIMED] == [entry.state for entry in ledger.letters(*State)]
+    other = replace(quick, key="another")
+    assert not ledger.may_note(other, "x/1", recent="y", most=1, within_s=1.0)
 
 
 def test_the_id_of_the_note_stays_that_of_the_first_try(ledger: Ledger) -> None:

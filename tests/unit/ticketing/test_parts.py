@@ -1,5 +1,7 @@
 import hashlib
 import hmac
+from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
@@ -9,10 +11,10 @@ from service.errors import CallFailed
 from service.outgoing import Answered
 from service.ticketing.calls import json_of, quoted, word_of
 from service.ticketing.desks import CarefulCaller
-from service.ticketing.errors import BadEvent, BadSignature
+from service.ticketing.errors import BadEvent, BadSignature, MoreNews
 from service.ticketing.handling import Handler
 from service.ticketing.marking import marked
-from service.ticketing.nouns import Note, Tags, Webhook
+from service.ticketing.nouns import Event, Note, Tags, Webhook
 from service.ticketing.polling import OVERLAP, Poller
 from service.ticketing.rebuilding import Piece, reassembled, rebuilt
 from service.ticketing.signing import check_hmac, check_token
@@ -172,9 +174,40 @@ def test_a_system_that_is_away_is_asked_again_from_the_same_moment(
 
     with monkeypatch.context() as patch:
         patch.setattr(desk, "poll", away)
-        assert 0 == Poller(handler, "desk").once(now=clock.now)
+        assert Poller(handler, "desk").once(now=clock.now) is None
     assert handler.ledger.cursor("desk") is None
     assert 1 == Poller(handler, "desk").once(now=clock.now)
+
+
+@pytest.mark.parametrize(
+    ("error", "cursor_s"),
+    [
+        pytest.param(MoreNews(FakeClock().now - timedelta(minutes=9)), -540, id="it goes on where it ended"),
+        pytest.param(MoreNews(FakeClock().now - timedelta(hours=2)), 0, id="it came no further"),
+        pytest.param(MoreNews(None), 0, id="nobody knows where it ended"),
+        pytest.param(MoreNews(FakeClock().now + timedelta(days=1)), 0, id="the system's clock is ahead"),
+        pytest.param(CallFailed("no route"), None, id="it broke off"),
+    ],
+)
+def test_what_came_before_a_look_ended_early_is_kept(
+    handler: Handler,
+    desk: FakeDesk,
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    cursor_s: float | None,
+) -> None:
+    event = desk.receive(bounce())
+
+    def some(*_: object) -> Iterator[Event]:
+        yield event
+        raise error
+
+    monkeypatch.setattr(desk, "poll", some)
+    assert (None if cursor_s is None else 1) == Poller(handler, "desk").once(now=clock.now)
+    assert 1 == len(desk.changes)
+    expected = None if cursor_s is None else clock.now + timedelta(seconds=cursor_s)
+    assert expected == handler.ledger.cursor("desk")
 
 
 def test_a_fake_caller_refuses_what_is_not_in_its_script() -> None:

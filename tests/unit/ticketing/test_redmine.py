@@ -5,8 +5,9 @@ import pytest
 
 from model.pipeline import Diagnoser
 from service.errors import CallRefused
-from service.ticketing.errors import BadSignature
+from service.ticketing.errors import BadSignature, MoreNews
 from service.ticketing.nouns import Change, Event, Note, Original, System, Tags, Webhook
+from service.ticketing.systems import redmine
 from service.ticketing.systems.redmine import Redmine
 from tests.unit.ticketing.fakes import KEY, SHARED, FakeCaller, signed
 
@@ -164,6 +165,26 @@ def test_polling_yields_what_is_new_in_issues_that_changed() -> None:
     caller = FakeCaller({**script(), ("GET", f"/issues.json?{query}"): {"issues": [{"id": 12}]}})
     since = datetime(2026, 11, 24, tzinfo=UTC)
     assert [Event("12"), Event("12", "34")] == list(REDMINE.poll(caller, since))
+
+
+def test_where_there_is_more_than_one_look_takes_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redmine, "MOST_PAGES", 1)
+    query = "updated_on=%3E%3D2026-11-24T00%3A00%3A00Z&status_id=%2A&sort=updated_on&limit=100&offset=0"
+    issues = [{"id": 12, "updated_on": "2026-11-24T12:00:00Z"}] * redmine.PER_PAGE
+    caller = FakeCaller({**script(), ("GET", f"/issues.json?{query}"): {"issues": issues}})
+    with pytest.raises(MoreNews) as more:
+        list(REDMINE.poll(caller, datetime(2026, 11, 24, tzinfo=UTC)))
+    assert datetime(2026, 11, 24, 12, tzinfo=UTC) == more.value.up_to
+
+
+@pytest.mark.parametrize(
+    ("message_id", "is_sent"),
+    [("<redmine.issue-12.20261124121737@redmine.example.com>", True), ("<x@y>", False), (None, False)],
+)
+def test_only_an_id_of_redmine_shows_that_it_sent_a_mail(message_id: str | None, *, is_sent: bool) -> None:
+    original = Original(message_id, {"subject": "[Helpdesk - Bug #12] x", "x-redmine-issue-id": "12"})
+    caller = FakeCaller(script())
+    assert ("12", is_sent) == (REDMINE.origin(caller, original), REDMINE.sent(caller, original, "12"))
 
 
 def test_a_call_of_ones_own_tells_of_an_issue_or_a_note() -> None:

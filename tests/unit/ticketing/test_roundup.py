@@ -6,8 +6,9 @@ import pytest
 
 from model.pipeline import Diagnoser
 from service.errors import CallFailed, CallRefused
-from service.ticketing.errors import BadSignature
+from service.ticketing.errors import BadSignature, MoreNews
 from service.ticketing.nouns import Change, Event, Note, Original, System, Tags, Webhook
+from service.ticketing.systems import roundup
 from service.ticketing.systems.roundup import Roundup
 from tests.unit.ticketing.fakes import KEY, SHARED, FakeCaller, signed
 
@@ -142,7 +143,9 @@ def test_a_note_of_ours_is_found() -> None:
 
 
 def test_polling_yields_mails_with_their_issues() -> None:
-    query = "date=2026-11-24.00%3A00%3A00%3B&%40sort=date&%40fields=messageid&@page_size=100&@page_index=1"
+    query = (
+        "date=2026-11-24.00%3A00%3A00%3B&%40sort=date&%40fields=messageid%2Cdate&@page_size=100&@page_index=1"
+    )
     caller = FakeCaller(
         {
             ("GET", f"{R}/msg?{query}"): many(
@@ -152,6 +155,41 @@ def test_polling_yields_mails_with_their_issues() -> None:
         }
     )
     assert [EVENT] == list(ROUNDUP.poll(caller, datetime(2026, 11, 24, tzinfo=UTC)))
+
+
+def test_where_there_is_more_than_one_look_takes_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(roundup, "MOST_PAGES", 1)
+    monkeypatch.setattr(roundup, "PER_PAGE", 1)
+    query = (
+        "date=2026-11-24.00%3A00%3A00%3B&%40sort=date&%40fields=messageid%2Cdate&@page_size=1&@page_index=1"
+    )
+    told = many({"id": "34", "messageid": None, "date": "2026-11-24.12:00:00"})
+    with pytest.raises(MoreNews) as more:
+        list(
+            ROUNDUP.poll(FakeCaller({("GET", f"{R}/msg?{query}"): told}), datetime(2026, 11, 24, tzinfo=UTC))
+        )
+    assert datetime(2026, 11, 24, 12, tzinfo=UTC) == more.value.up_to
+
+
+@pytest.mark.parametrize(
+    ("message_id", "is_sent"),
+    [
+        pytest.param("<1795521600.5.0.25.issue7@t.example>", True, id="Roundup made it"),
+        pytest.param("<1795521600.5.0.25.issue8@t.example>", False, id="for another issue"),
+        pytest.param("<customer@elsewhere.example>", False, id="of a mail that came in"),
+        pytest.param(None, False, id="none"),
+    ],
+)
+def test_only_an_id_that_roundup_made_shows_that_it_sent_a_mail(
+    message_id: str | None, *, is_sent: bool
+) -> None:
+    caller = FakeCaller(
+        {
+            by_id(message_id or ""): many({"id": "2", "messageid": message_id}),
+            ("GET", f"{R}/issue?messages=2"): many({"id": "7"}),
+        }
+    )
+    assert is_sent == ROUNDUP.sent(caller, Original(message_id, {"subject": "[issue7] x"}), "7")
 
 
 def test_requests_prove_that_nobody_forged_them() -> None:

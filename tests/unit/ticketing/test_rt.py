@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,8 +8,9 @@ import pytest
 from model.pipeline import Diagnoser
 from service.errors import CallRefused
 from service.outgoing import Answered
-from service.ticketing.errors import BadEvent, BadSignature
+from service.ticketing.errors import BadEvent, BadSignature, MoreNews
 from service.ticketing.nouns import Change, Event, Note, Original, System, Tags, Webhook
+from service.ticketing.systems import rt
 from service.ticketing.systems.rt import Rt
 from tests.unit.ticketing.fakes import KEY, SHARED, FakeCaller, signed
 
@@ -24,6 +26,7 @@ SYSTEM = System(
     options={"site": "rt.example.com", "tags_field": "Bounce tags"},
 )
 RT = Rt(SYSTEM)
+AT = "2026-11-24T12:17:37Z"
 EVENT = Event("12", "345")
 TAGS = Tags("bounce", "mailbox_full", "temporary", "retry", "recipient", "mailbox", 0.98)
 NOTE = Note("Mailbox full", "Mailbox full\n", "0" * 32)
@@ -130,7 +133,11 @@ def test_only_a_mail_that_rt_sent_has_an_origin(kind: str, ticket: str | None) -
             ("GET", f"{R}/transaction/50"): transaction(kind),
         }
     )
-    assert ticket == RT.origin(caller, Original("<rt-5-1@rt>"))
+    original = Original("<rt-5-1@rt>", {"subject": "[rt.example.com #12] Your order"})
+    assert ticket == RT.origin(caller, original)
+    assert bool(ticket) == RT.sent(caller, original, "12")
+    assert not RT.sent(caller, original, "7")
+    assert not RT.sent(caller, replace(original, message_id=None), "12")
 
 
 @pytest.mark.parametrize(
@@ -203,12 +210,23 @@ def test_a_note_of_ours_is_found_by_its_subject() -> None:
 
 def test_polling_leaves_out_what_we_wrote() -> None:
     items = [
-        {"id": "345", "ObjectId": "12", "Creator": {"id": "MAILER-DAEMON"}},
-        {"id": "346", "ObjectId": "12", "Creator": {"id": "ndr"}},
+        {"id": "345", "ObjectId": "12", "Creator": {"id": "MAILER-DAEMON"}, "Created": AT},
+        {"id": "346", "ObjectId": "12", "Creator": {"id": "ndr"}, "Created": AT},
     ]
-    caller = FakeCaller({search("transactions", "ObjectId,Creator"): {"items": items}})
+    caller = FakeCaller({search("transactions", "ObjectId,Creator,Created"): {"items": items}})
     assert [EVENT] == list(RT.poll(caller, datetime(2026, 11, 24, tzinfo=UTC)))
     assert b'"2026-11-24 00:00:00"' in caller.calls[0].body
+
+
+def test_where_there_is_more_than_one_look_takes_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rt, "MOST_PAGES", 1)
+    items = [{"id": "345", "ObjectId": "12", "Creator": {"id": "a"}, "Created": AT}] * rt.PER_PAGE
+    caller = FakeCaller({search("transactions", "ObjectId,Creator,Created"): {"items": items}})
+    events = RT.poll(caller, datetime(2026, 11, 24, tzinfo=UTC))
+    assert [EVENT] * rt.PER_PAGE == [next(events) for _ in items]
+    with pytest.raises(MoreNews) as more:
+        next(events)
+    assert datetime(2026, 11, 24, 12, 17, 37, tzinfo=UTC) == more.value.up_to
 
 
 def test_the_token_is_sent_and_not_shown() -> None:

@@ -39,6 +39,17 @@ def test_whatever_goes_wrong_the_mail_passes_as_it_came(raw: bytes, environment:
     assert "passes unmarked" in ended.stderr
 
 
+def test_marks_that_somebody_forged_go_whatever_goes_wrong() -> None:
+    forged = b"X-NDR-Action: suppress\r\n\tand more\r\n" + bounce().replace(b"\n", b"\r\n")
+    ended = CliRunner().invoke(tickets, ["filter"], input=forged, env={"NDR_RULES_DIR": "/nowhere"})
+    assert (0, bounce().replace(b"\n", b"\r\n")) == (ended.exit_code, ended.stdout_bytes)
+
+
+def test_a_system_that_cannot_be_asked_is_a_failure_for_cron(environment: dict[str, str]) -> None:
+    ended = CliRunner().invoke(tickets, ["poll", "desk", "--once"], env=environment, standalone_mode=False)
+    assert os.EX_TEMPFAIL == ended.return_value
+
+
 def test_failed_events_are_listed_and_replayed(environment: dict[str, str]) -> None:
     ledger = Ledger(Path(environment["NDR_DATA_DIR"]))
     ledger.note("gone", Event("12", "345"))

@@ -12,10 +12,11 @@ from model.pipeline import Diagnoser
 from service.errors import CallRefused
 from service.outgoing import HttpCaller
 from service.ticketing.desks import Desk
-from service.ticketing.errors import BadEvent, BadSignature
+from service.ticketing.errors import BadEvent, BadSignature, MoreNews
 from service.ticketing.handling import Handler
 from service.ticketing.ledger import Ledger, State
 from service.ticketing.nouns import Change, Event, Note, Original, Routing, System, Tags, Webhook
+from service.ticketing.systems import zammad as module
 from service.ticketing.systems.zammad import Zammad
 from tests.unit.ticketing.fake_server import FakeServer
 from tests.unit.ticketing.fake_zammad import AGENT, FakeZammad
@@ -160,6 +161,22 @@ def test_a_mail_that_came_in_is_no_origin(zammad: FakeZammad, caller: HttpCaller
     assert ZAMMAD.origin(caller, Original(forged)) is None
 
 
+@pytest.mark.parametrize(
+    ("message_id", "ticket", "is_sent"),
+    [
+        pytest.param(SENT, "7", True, id="the id of a mail"),
+        pytest.param(SENT, "12", False, id="of another ticket"),
+        pytest.param("<forged@elsewhere.example>", "7", False, id="no id of Zammad"),
+        pytest.param(None, "7", False, id="no id, as notes have none"),
+    ],
+)
+def test_only_the_id_of_an_outgoing_mail_shows_that_zammad_sent_it(
+    zammad: FakeZammad, caller: HttpCaller, message_id: str | None, ticket: str, *, is_sent: bool
+) -> None:
+    zammad.add_article(7, type="note", sender="Agent", created_by=AGENT, message_id=None)
+    assert is_sent == ZAMMAD.sent(caller, Original(message_id, {"subject": "[Ticket#10007] x"}), ticket)
+
+
 def test_the_hook_may_be_another(caller: HttpCaller) -> None:
     adapter = Zammad(replace(SYSTEM, options={"hook": "Case:"}))
     assert "7" == adapter.origin(caller, Original(None, {"subject": "[Case:10007] x"}))
@@ -258,6 +275,17 @@ def test_polling_turns_pages(zammad: FakeZammad, caller: HttpCaller) -> None:
         zammad.add_article(number)
     events = list(ZAMMAD.poll(caller, datetime(2026, 11, 24, tzinfo=UTC)))
     assert 121 == len({event.ticket for event in events}) == len(events)
+
+
+def test_where_there_is_more_than_one_look_takes_is_said(
+    zammad: FakeZammad, caller: HttpCaller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_PAGES", 1)
+    for number in range(1000, 1120):
+        zammad.add_ticket(number)
+    with pytest.raises(MoreNews) as more:
+        list(ZAMMAD.poll(caller, datetime(2026, 11, 24, tzinfo=UTC)))
+    assert datetime(2026, 11, 24, 12, tzinfo=UTC) == more.value.up_to
 
 
 def test_the_token_is_not_shown() -> None:

@@ -10,10 +10,11 @@ from model.pipeline import Diagnoser
 from service.errors import CallRefused, SettingError
 from service.outgoing import HttpCaller
 from service.ticketing.desks import Desk
-from service.ticketing.errors import BadEvent, BadSignature
+from service.ticketing.errors import BadEvent, BadSignature, MoreNews
 from service.ticketing.handling import Handler
 from service.ticketing.ledger import Ledger, State
 from service.ticketing.nouns import Change, Event, Note, Original, Routing, System, Tags, Webhook
+from service.ticketing.systems import zendesk as module
 from service.ticketing.systems.zendesk import ADDED, CREATED, Zendesk
 from tests.unit.ticketing.fake_server import FakeServer, Reply
 from tests.unit.ticketing.fake_zendesk import AGENT, AGENT_ID, FakeZendesk, signed
@@ -323,6 +324,26 @@ def test_polling_yields_new_mails_oldest_first(
     since = datetime(2026, 11, 24, 11, 58, tzinfo=UTC)
     caller = server.caller(ZENDESK.headers())
     assert [BOUNCE, Event("12", str(later))] == list(adapter.poll(caller, since))
+
+
+def test_where_there_is_more_than_one_look_takes_is_said(
+    zendesk: FakeZendesk, server: FakeServer, adapter: Zendesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_PAGES", 1)
+    with pytest.raises(MoreNews) as more:
+        list(adapter.poll(server.caller(ZENDESK.headers()), datetime(2026, 11, 24, tzinfo=UTC)))
+    first = min(each["updated_at"] for each in zendesk.tickets.values())
+    assert datetime.fromisoformat(first) == more.value.up_to
+
+
+@pytest.mark.parametrize(
+    ("message_id", "ticket", "is_sent"),
+    [(SENT, "7", True), (SENT, "12", False), ("<never@zendesk.com>", "7", False), (None, "7", False)],
+)
+def test_only_the_id_of_an_outgoing_mail_shows_that_zendesk_sent_it(
+    caller: HttpCaller, message_id: str | None, ticket: str, *, is_sent: bool
+) -> None:
+    assert is_sent == ZENDESK.sent(caller, Original(message_id, {"subject": "[#7] x"}), ticket)
 
 
 def test_polling_never_asks_for_the_last_minute(server: FakeServer) -> None:

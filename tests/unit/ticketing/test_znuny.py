@@ -10,10 +10,11 @@ from model.pipeline import Diagnoser
 from service.errors import CallFailed, CallRefused
 from service.outgoing import Answered, HttpCaller
 from service.ticketing.desks import Desk
-from service.ticketing.errors import BadEvent, BadSignature
+from service.ticketing.errors import BadEvent, BadSignature, MoreNews
 from service.ticketing.handling import Handler
 from service.ticketing.ledger import Ledger, State
 from service.ticketing.nouns import Change, Event, Note, Original, Routing, System, Tags, Webhook
+from service.ticketing.systems import znuny as module
 from service.ticketing.systems.znuny import Znuny
 from tests.unit.ticketing.fake_server import FakeServer
 from tests.unit.ticketing.fake_znuny import AGENT, NOW, SESSION, FakeZnuny
@@ -255,6 +256,15 @@ def test_polling_yields_new_articles_of_customers(znuny: FakeZnuny, caller: Http
     znuny.add_article(13, IncomingTime=str(NOW - 7200))
     since = datetime.fromtimestamp(NOW, UTC) - timedelta(hours=1)
     assert [BOUNCE] == list(ZNUNY.poll(caller, since))
+
+
+def test_where_there_is_more_than_one_look_takes_is_said(
+    caller: HttpCaller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LIMIT", 1)
+    with pytest.raises(MoreNews) as more:
+        list(ZNUNY.poll(caller, datetime.fromtimestamp(NOW, UTC) - timedelta(hours=1)))
+    assert more.value.up_to is None
 
 
 def test_a_session_may_stand_for_name_and_password(server: FakeServer) -> None:
