@@ -69,13 +69,13 @@ def change_of(
         note: the note, if there is to be one.
         parent: the ticket whose mail came back.
         is_known: whether the report refers to a mail of this system; else the user's own tags, which may
-            set something off, stay away.
+            set something off, stay away, and nothing is merged.
     """
     routing = system.categories.get(diagnosis.lead.verdict.category, Routing())
     tags = tags_of(diagnosis, routing if is_known else Routing())
     if diagnosis.kind not in SENT_BACK:
         return Change(tags)
-    merge_into = parent if parent and system.merge else ""
+    merge_into = parent if parent and is_known and system.merge else ""
     return Change(tags, note, routing.queue, routing.priority, merge_into)
 
 

@@ -127,8 +127,7 @@ class Handler:
         is_known = bool(original and parent and desk.adapter.sent(desk.caller, original, parent))
         advised = diagnosis if is_known else cautious(diagnosis)
         note = self._note(entry, desk, advised, parent=parent, is_known=is_known)
-        known_parent = parent if is_known else None
-        change = change_of(advised, desk.system, note=note, parent=known_parent, is_known=is_known)
+        change = change_of(advised, desk.system, note=note, parent=parent, is_known=is_known)
         if not self.ledger.renew(entry):
             raise CallFailed("another process took the event over")
         desk.adapter.write(desk.caller, entry.event, change)

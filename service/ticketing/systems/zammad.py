@@ -77,8 +77,7 @@ class Zammad:
 
     def sent(self, caller: Caller, original: Original, ticket: str) -> bool:
         """Whether an outgoing article of the ticket has that id."""
-        found = _articles(caller, ticket) if original.message_id else ()  # notes have no id
-        return any(_was_sent_as(each, original.message_id) for each in found)
+        return any(_was_sent_as(each, original.message_id) for each in _articles(caller, ticket))
 
     def has_note(self, caller: Caller, event: Event, marker: str) -> bool:
         """Looks at the articles of the ticket that the article belongs to now: it may have been merged."""
@@ -158,7 +157,9 @@ def _came_by_mail(article: Mapping[str, Any]) -> bool:
 
 
 def _was_sent_as(article: Mapping[str, Any], message_id: str | None) -> bool:
-    return article.get("sender") != "Customer" and article.get("message_id") == message_id
+    """Whether an article is a mail that went out under an id; notes have none."""
+    is_ours = article.get("sender") != "Customer"
+    return bool(message_id) and is_ours and article.get("message_id") == message_id
 
 
 def _named(what: str, value: str) -> dict[str, object]:

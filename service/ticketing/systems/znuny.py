@@ -122,9 +122,8 @@ class Znuny:
 
     def poll(self, caller: Caller, since: datetime) -> Iterator[Event]:
         """Tickets with new articles; of each those that customers wrote."""
-        minutes = max(
-            1, ceil((now() - since).total_seconds() / 60) + 1
-        )  # a time of day would need their zone
+        # a time of day would need their zone
+        minutes = max(1, ceil((now() - since).total_seconds() / 60) + 1)
         tickets = self._search(caller, {"ArticleCreateTimeNewerMinutes": minutes})
         for ticket in tickets:
             for article in self._articles(caller, ticket):
