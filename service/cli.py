@@ -10,13 +10,12 @@ from pathlib import Path
 
 import click
 import orjson
-import structlog
 
 from model.codes import lookup
 from model.errors import DataError, EvidenceError, NdrError, UnknownName
 from model.languages import LANGUAGES
 from model.types import Diagnosis
-from service import logs, rule_check
+from service import rule_check
 from service.answer import answer_of
 from service.diagnose_cli import diagnose
 from service.errors import (
@@ -32,7 +31,8 @@ from service.feedback_cli import feedback
 from service.gateway_cli import imap, lmtp, milter, pipe
 from service.runner_cli import runner
 from service.runner_keeper import Keeper
-from service.settings import Settings, unknown_names
+from service.settings import Settings
+from service.startup import begin
 from service.text_answer import explanation_of, text_of
 from service.tickets_cli import tickets
 from service.triage_cli import triage
@@ -96,10 +96,7 @@ def serve(host: str | None, port: str | None, *, with_runner: bool) -> None:
     given = {"NDR_HOST": host, "NDR_PORT": port}
     settings = Settings.read({**os.environ, **{name: value for name, value in given.items() if value}})
     settings.check_exposure()
-    os.umask(0o077)  # what it keeps holds mail
-    logs.configure(settings.log_level)
-    for name in unknown_names(os.environ):
-        structlog.get_logger().warning("unknown_setting", name=name)
+    begin(settings)
     from service.server import run  # only this command needs gunicorn and Flask
 
     with Keeper() if with_runner else nullcontext():

@@ -11,9 +11,9 @@ from types import FrameType
 import click
 import structlog
 
-from service import logs
 from service.orphan import when_orphaned
-from service.settings import Settings, unknown_names
+from service.settings import Settings
+from service.startup import begin
 
 GRACE_S = 10.0
 """How long a runner that lost its parent has to give its order back."""
@@ -37,10 +37,7 @@ def runner(*, once: bool, lease_s: float, parent: int | None) -> None:
     A runner that is stopped gives its job back; that of a killed one goes on elsewhere.
     """
     settings = Settings.read(os.environ)
-    os.umask(0o077)  # what it keeps holds mail
-    logs.configure(settings.log_level)
-    for name in unknown_names(os.environ):
-        structlog.get_logger().warning("unknown_setting", name=name)
+    begin(settings)
     stop = Event()
     _listen(stop)
     if parent:
