@@ -8,7 +8,7 @@ from hashlib import sha256
 from model.normalise import canonical
 from model.types import Action, Diagnosis, Kind, RecipientDiagnosis
 from service.text_answer import labels, text_of
-from service.ticketing.nouns import Change, Note, Routing, System, Tags
+from service.ticketing.nouns import Change, Note, Origin, Routing, System, Tags
 
 MOST_TITLE_CHARS = 200
 MOST_BODY_CHARS = 20_000
@@ -58,24 +58,22 @@ def note_of(diagnosis: Diagnosis, *, result_id: str, link: str, is_known: bool) 
     return Note(lead.advice.title[:MOST_TITLE_CHARS], body[:MOST_BODY_CHARS], result_id, link)
 
 
-def change_of(
-    diagnosis: Diagnosis, system: System, *, note: Note | None, parent: str | None, is_known: bool
-) -> Change:
+def change_of(diagnosis: Diagnosis, system: System, note: Note | None, origin: Origin | None) -> Change:
     """What to do to a ticket.
 
     Args:
         diagnosis: made cautious before, where it has to be.
         system: whose wishes count.
         note: the note, if there is to be one.
-        parent: the ticket whose mail came back.
-        is_known: whether the report refers to a mail of this system; else the user's own tags, which may
-            set something off, stay away, and nothing is merged.
+        origin: the ticket whose mail came back. Where no id shows that, the user's own tags, which may set
+            something off, stay away, and nothing is merged.
     """
+    is_known = origin is not None and origin.by_id
     routing = system.categories.get(diagnosis.lead.verdict.category, Routing())
     tags = tags_of(diagnosis, routing if is_known else Routing())
     if diagnosis.kind not in SENT_BACK:
         return Change(tags)
-    merge_into = parent if parent and is_known and system.merge else ""
+    merge_into = origin.ticket if origin and is_known and system.merge else ""
     return Change(tags, note, routing.queue, routing.priority, merge_into)
 
 

@@ -17,7 +17,7 @@ from service.ticketing.deciding import cautious, change_of, likeness_of, note_of
 from service.ticketing.desks import Desk
 from service.ticketing.errors import BadEvent
 from service.ticketing.ledger import PAUSES_S, Entry, Ledger, State
-from service.ticketing.nouns import Event, Note
+from service.ticketing.nouns import Event, Note, Origin
 from service.ticketing.pages import PAGES, page_of
 from service.ticketing.seeing import is_about_a_note, original_of
 
@@ -123,19 +123,16 @@ class Handler:
 
     def _written(self, entry: Entry, desk: Desk, diagnosis: Diagnosis, raw: bytes) -> str:
         original = original_of(raw)
-        parent = desk.adapter.origin(desk.caller, original) if original else None
-        is_known = bool(original and parent and desk.adapter.sent(desk.caller, original, parent))
-        advised = diagnosis if is_known else cautious(diagnosis)
-        note = self._note(entry, desk, advised, parent=parent, is_known=is_known)
-        change = change_of(advised, desk.system, note=note, parent=parent, is_known=is_known)
+        origin = desk.adapter.origin(desk.caller, original) if original else None
+        advised = diagnosis if origin and origin.by_id else cautious(diagnosis)
+        note = self._note(entry, desk, advised, origin)
+        change = change_of(advised, desk.system, note, origin)
         if not self.ledger.renew(entry):
             raise CallFailed("another process took the event over")
         desk.adapter.write(desk.caller, entry.event, change)
         return "noted" if change.note else "tagged"
 
-    def _note(
-        self, entry: Entry, desk: Desk, diagnosis: Diagnosis, *, parent: str | None, is_known: bool
-    ) -> Note | None:
+    def _note(self, entry: Entry, desk: Desk, diagnosis: Diagnosis, origin: Origin | None) -> Note | None:
         """The note, where the system wants one of this kind and none tells the same already.
 
         Bounces of mails that no ticket is known to have sent get one note wherever they come in: among
@@ -144,15 +141,14 @@ class Handler:
         if diagnosis.kind not in desk.system.note_kinds:
             return None
         likeness = likeness_of(diagnosis)
-        root = self.ledger.root_of(entry.system, entry.event.ticket, parent)
-        root = root if parent else ""
+        root = self.ledger.root_of(entry.system, entry.event.ticket, origin.ticket) if origin else ""
         if not self.ledger.may_note(
             entry, f"{likeness}/{root}", recent=likeness, most=MOST_NOTES_ALIKE, within_s=ALIKE_WITHIN_S
         ):
             return None
         result_id = self.ledger.bind(entry, diagnosis.id)
         link = self._link(desk, diagnosis)
-        note = note_of(diagnosis, result_id=result_id, link=link, is_known=is_known)
+        note = note_of(diagnosis, result_id=result_id, link=link, is_known=bool(origin and origin.by_id))
         if entry.tries > 1 and desk.adapter.has_note(desk.caller, entry.event, note.marker):
             return None
         return note

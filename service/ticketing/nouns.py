@@ -63,6 +63,20 @@ class Original:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a mail that came back was sent from.
+
+    Args:
+        ticket: the system's number or name of the ticket.
+        by_id: whether the system sent a mail of that id from it. A number in a subject proves nothing:
+            numbers can be counted, and anybody can write a report.
+    """
+
+    ticket: str
+    by_id: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Tags:
     """What a ticket is marked with, by axis; ``extra`` are the user's own for the category."""
 
@@ -231,14 +245,8 @@ class Adapter(Protocol):
             ``None`` when the message is no mail from outside: a remark of an agent, a note of our own.
         """
 
-    def origin(self, caller: Caller, original: Original) -> str | None:
+    def origin(self, caller: Caller, original: Original) -> Origin | None:
         """The ticket that the returned mail was sent from; ``None`` unless the system knows it."""
-
-    def sent(self, caller: Caller, original: Original, ticket: str) -> bool:
-        """Whether the returned mail went out from a ticket that ``origin`` named, by its id.
-
-        A number in a subject proves nothing: numbers can be counted, and anybody can write a report.
-        """
 
     def has_note(self, caller: Caller, event: Event, marker: str) -> bool:
         """Whether a ticket holds a note with this marker; asked only after a try that did not end."""

@@ -16,7 +16,7 @@ from service.errors import CallRefused
 from service.setting_values import webhook_secret
 from service.ticketing.calls import GONE, JSON, json_of
 from service.ticketing.errors import BadEvent, BadSignature
-from service.ticketing.nouns import AXES, Change, Event, Original, System, Webhook
+from service.ticketing.nouns import AXES, Change, Event, Origin, Original, System, Webhook
 from service.ticketing.signing import HEADER, PREFIX, check_token
 from service.ticketing.systems.generic_options import (
     BASE64,
@@ -87,20 +87,14 @@ class Generic:
             return answered.body if answered.body.strip() else None
         return _decoded(_text_at(answered.json(), place), self._option("fetch_encoding"))
 
-    def origin(self, caller: Caller, original: Original) -> str | None:
+    def origin(self, caller: Caller, original: Original) -> Origin | None:
         """The ticket that the configured forms find in the id or the subject, if it can be read."""
         texts = (original.message_id or "", original.subject)
-        for pattern, text in zip(self.subjects, texts, strict=True):
+        for pattern, text, by_id in zip(self.subjects, texts, (True, False), strict=True):
             found = pattern.search(text) if pattern else None
             if found and self._exists(caller, found[1]):
-                return found[1]
+                return Origin(found[1], by_id)
         return None
-
-    def sent(self, caller: Caller, original: Original, ticket: str) -> bool:
-        """Whether the id has the configured form, and names the ticket."""
-        pattern, *_ = self.subjects
-        found = pattern.search(original.message_id or "") if pattern else None
-        return found is not None and found[1] == ticket
 
     def has_note(self, caller: Caller, event: Event, marker: str) -> bool:
         """Looks for the mark anywhere in what the system tells of a ticket's notes."""

@@ -15,7 +15,7 @@ from service.clock import Clock, now
 from service.errors import CallRefused, SettingError
 from service.ticketing.calls import GONE, get_json, json_of, quoted, send_json, word_of
 from service.ticketing.errors import MoreNews
-from service.ticketing.nouns import TAG_PREFIX, Change, Event, Note, Original, System, Webhook
+from service.ticketing.nouns import TAG_PREFIX, Change, Event, Note, Origin, Original, System, Webhook
 from service.ticketing.rebuilding import rebuilt
 from service.ticketing.signing import check_hmac
 
@@ -94,25 +94,22 @@ class Jira:
         headers = {"From": _address(sender), "Subject": str(fields.get("summary") or "")}
         return rebuilt(headers, _plain(str(text)), [_part(caller, each) for each in files[:MOST_FILES]])
 
-    def origin(self, caller: Caller, original: Original) -> str | None:
+    def origin(self, caller: Caller, original: Original) -> Origin | None:
         """By the id that Jira gives its mails, else by the key of an issue in the subject."""
         ids = (original.message_id or "", original.headers.get("in-reply-to", ""))
         sent = next((found for found in map(_SENT.search, ids) if found), None)
         if sent:
             issue = _issue_or_none(caller, sent[1])
-            return str(issue["key"]) if issue and _was_made(issue, sent) else None
+            by_id = _SENT.search(ids[0]) is not None
+            return Origin(str(issue["key"]), by_id) if issue and _was_made(issue, sent) else None
         projects = self._projects()
         for key in _KEY.findall(original.subject)[:MOST_KEYS]:
             issue = (
                 _issue_or_none(caller, key) if not projects or key.rpartition("-")[0] in projects else None
             )
             if issue:
-                return str(issue["key"])
+                return Origin(str(issue["key"]), by_id=False)
         return None
-
-    def sent(self, caller: Caller, original: Original, ticket: str) -> bool:
-        """Whether the id is one of Jira, which ``origin`` compared with the time of the issue."""
-        return _SENT.search(original.message_id or "") is not None
 
     def has_note(self, caller: Caller, event: Event, marker: str) -> bool:
         """Looks at the comments of the issue, newest first."""

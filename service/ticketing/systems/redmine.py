@@ -13,7 +13,7 @@ from service.clock import in_iso
 from service.errors import CallRefused
 from service.ticketing.calls import GONE, get_json, json_of, quoted, send_json, word_of
 from service.ticketing.errors import MoreNews
-from service.ticketing.nouns import Change, Event, Original, System, Webhook
+from service.ticketing.nouns import Change, Event, Origin, Original, System, Webhook
 from service.ticketing.rebuilding import rebuilt
 from service.ticketing.signing import check_hmac
 
@@ -59,7 +59,7 @@ class Redmine:
         headers = {"From": _author(entry), "Subject": str(issue.get("subject") or "")}
         return rebuilt(headers, text, [_part(caller, each) for each in files])
 
-    def origin(self, caller: Caller, original: Original) -> str | None:
+    def origin(self, caller: Caller, original: Original) -> Origin | None:
         """By the id that Redmine gave its mail, else by the issue's number in header or subject."""
         named = _NUMBER.search(original.subject)
         number = original.headers.get("x-redmine-issue-id") or (named[1] if named else "")
@@ -73,11 +73,8 @@ class Redmine:
             if refusal.status in GONE:
                 return None
             raise
-        return number if sent is None or _was_sent(issue, sent) else None
-
-    def sent(self, caller: Caller, original: Original, ticket: str) -> bool:
-        """Whether the id is one of Redmine, which ``origin`` compared with the times of the issue."""
-        return _SENT.search(original.message_id or "") is not None
+        by_id = sent is not None
+        return Origin(number, by_id) if sent is None or _was_sent(issue, sent) else None
 
     def has_note(self, caller: Caller, event: Event, marker: str) -> bool:
         """Looks at the notes of the issue."""

@@ -15,7 +15,7 @@ import orjson
 from service.errors import CallFailed, CallRefused
 from service.ticketing.calls import exists, get_json, json_of, quoted, send_json, word_of
 from service.ticketing.errors import MoreNews
-from service.ticketing.nouns import Change, Event, Note, Original, System, Webhook
+from service.ticketing.nouns import Change, Event, Note, Origin, Original, System, Webhook
 from service.ticketing.rebuilding import rebuilt
 from service.ticketing.signing import check_hmac
 
@@ -79,18 +79,18 @@ class Roundup:
         text = _content(caller, f"/msg/{quoted(event.message)}")
         return rebuilt(headers, text, [_part(caller, number, name) for number, name in files])
 
-    def origin(self, caller: Caller, original: Original) -> str | None:
-        """By the message's id, else by the number in the subject."""
-        found = self._sent_as(caller, original.message_id) if original.message_id else None
-        named = _ISSUE.search(original.subject)
-        if found or named is None:
-            return found
-        return named[1] if exists(caller, f"{REST}/issue/{named[1]}") else None
+    def origin(self, caller: Caller, original: Original) -> Origin | None:
+        """By the message's id, else by the number in the subject.
 
-    def sent(self, caller: Caller, original: Original, ticket: str) -> bool:
-        """Whether the issue has a message of that id that Roundup made: mails of others keep their own."""
-        own = _OWN_ID.search(original.message_id or "")
-        return own is not None and own[1] == ticket == self._sent_as(caller, original.message_id or "")
+        Only an id that Roundup made proves something: mails of others keep their own.
+        """
+        found = self._sent_as(caller, original.message_id) if original.message_id else None
+        if found:
+            own = _OWN_ID.search(original.message_id or "")
+            return Origin(found, by_id=own is not None and own[1] == found)
+        named = _ISSUE.search(original.subject)
+        is_there = named is not None and exists(caller, f"{REST}/issue/{named[1]}")
+        return Origin(named[1], by_id=False) if named and is_there else None
 
     def has_note(self, caller: Caller, event: Event, marker: str) -> bool:
         """Looks at the messages of the issue, newest first."""

@@ -14,7 +14,7 @@ import orjson
 from service.errors import CallRefused
 from service.ticketing.calls import exists, get_json, json_of, quoted, send_json, word_of
 from service.ticketing.errors import MoreNews
-from service.ticketing.nouns import Change, Event, Note, Original, System, Webhook
+from service.ticketing.nouns import Change, Event, Note, Origin, Original, System, Webhook
 from service.ticketing.rebuilding import Piece, reassembled
 from service.ticketing.signing import check_hmac
 
@@ -74,22 +74,18 @@ class Rt:
         below = _search(caller, "attachments", "Parent,Headers,Content", query)
         return reassembled(root, [_piece(each) for each in islice(below, MOST_PIECES)])
 
-    def origin(self, caller: Caller, original: Original) -> str | None:
+    def origin(self, caller: Caller, original: Original) -> Origin | None:
         """By the id of a mail that RT sent, else by the number that RT writes into its mails."""
         if original.message_id and (found := _sent_as(caller, original.message_id.strip("<>"))):
-            return found
+            return Origin(found, by_id=True)
         site = self.system.options.get("site", "")
         named = (
             re.search(rf"(?:^|\[){re.escape(site)} #([0-9]{{1,12}})(?:\]|$)", _numbers(original))
             if site
             else None
         )
-        return named[1] if named and exists(caller, f"{REST}/ticket/{named[1]}") else None
-
-    def sent(self, caller: Caller, original: Original, ticket: str) -> bool:
-        """Whether RT sent a mail of that id from the ticket."""
-        message_id = (original.message_id or "").strip("<>")
-        return bool(message_id) and _sent_as(caller, message_id) == ticket
+        is_there = named is not None and exists(caller, f"{REST}/ticket/{named[1]}")
+        return Origin(named[1], by_id=False) if named and is_there else None
 
     def has_note(self, caller: Caller, event: Event, marker: str) -> bool:
         """Looks for a comment whose subject holds the marker."""

@@ -14,7 +14,7 @@ import orjson
 from service.errors import CallRefused
 from service.ticketing.calls import GONE, get_json, json_of, quoted, send_json, word_of
 from service.ticketing.errors import MoreNews
-from service.ticketing.nouns import Change, Event, Note, Original, System, Tags, Webhook
+from service.ticketing.nouns import Change, Event, Note, Origin, Original, System, Tags, Webhook
 from service.ticketing.signing import check_hmac
 
 if TYPE_CHECKING:
@@ -66,18 +66,15 @@ class Zammad:
             return None
         return caller.call("GET", f"{API}/ticket_article_plain/{quoted(event.message)}").body or None
 
-    def origin(self, caller: Caller, original: Original) -> str | None:
+    def origin(self, caller: Caller, original: Original) -> Origin | None:
         """By the id that Zammad gave its mail, else by the number in the subject."""
         sent = _SENT.match(original.message_id or "")
-        if sent and any(_was_sent_as(each, original.message_id) for each in _articles(caller, sent[1])):
-            return sent[1]
+        if sent and _has_sent(caller, sent[1], original):
+            return Origin(sent[1], by_id=True)
         hook = re.escape(self.system.options.get("hook", HOOK))
         named = re.search(rf"{hook}\s{{0,2}}([0-9]{{2,48}})(?![0-9])", original.subject, re.I)
-        return _numbered(caller, named[1]) if named else None
-
-    def sent(self, caller: Caller, original: Original, ticket: str) -> bool:
-        """Whether an outgoing article of the ticket has that id."""
-        return any(_was_sent_as(each, original.message_id) for each in _articles(caller, ticket))
+        ticket = _numbered(caller, named[1]) if named else None
+        return Origin(ticket, _has_sent(caller, ticket, original)) if ticket else None
 
     def has_note(self, caller: Caller, event: Event, marker: str) -> bool:
         """Looks at the articles of the ticket that the article belongs to now: it may have been merged."""
@@ -154,6 +151,11 @@ def _article(ticket: str, note: Note) -> dict[str, object]:
 
 def _came_by_mail(article: Mapping[str, Any]) -> bool:
     return article.get("type") == "email" and article.get("sender") == "Customer"
+
+
+def _has_sent(caller: Caller, ticket: str, original: Original) -> bool:
+    """Whether an outgoing article of a ticket has the id of a mail."""
+    return any(_was_sent_as(each, original.message_id) for each in _articles(caller, ticket))
 
 
 def _was_sent_as(article: Mapping[str, Any], message_id: str | None) -> bool:

@@ -15,7 +15,7 @@ from service.clock import Clock, now
 from service.errors import CallRefused
 from service.ticketing.calls import GONE, get_json, json_of, quoted, send_json, word_of
 from service.ticketing.errors import BadSignature, MoreNews
-from service.ticketing.nouns import TAG_PREFIX, Change, Event, Original, System, Webhook
+from service.ticketing.nouns import TAG_PREFIX, Change, Event, Origin, Original, System, Webhook
 from service.ticketing.rebuilding import rebuilt
 from service.ticketing.signing import check_token
 from service.ticketing.templates import pattern_of
@@ -88,7 +88,7 @@ class Zendesk:
         parts = [part for part in (self._part(caller, each) for each in files) if part]
         return rebuilt(headers, str(comment.get("plain_body") or comment.get("body") or ""), parts)
 
-    def origin(self, caller: Caller, original: Original) -> str | None:
+    def origin(self, caller: Caller, original: Original) -> Origin | None:
         """By the number in the subject, if Zendesk sent a mail of that id from that ticket.
 
         Where Zendesk does not tell what it sent, a number counts only in the form that is configured, for
@@ -98,12 +98,9 @@ class Zendesk:
         if named is None or not named[1].isdecimal() or not _exists(caller, named[1]):
             return None
         sent = _sent_from(caller, named[1]) if original.message_id else None
-        is_known = "subject" in self.system.options if sent is None else original.message_id in sent
-        return named[1] if is_known else None
-
-    def sent(self, caller: Caller, original: Original, ticket: str) -> bool:
-        """Whether Zendesk tells that it sent a mail of that id from the ticket."""
-        return bool(original.message_id) and original.message_id in (_sent_from(caller, ticket) or ())
+        if sent is None:
+            return Origin(named[1], by_id=False) if "subject" in self.system.options else None
+        return Origin(named[1], by_id=True) if original.message_id in sent else None
 
     def has_note(self, caller: Caller, event: Event, marker: str) -> bool:
         """Looks at the comments of the ticket, newest first."""

@@ -17,7 +17,7 @@ from service.clock import now
 from service.errors import CallFailed, CallRefused
 from service.ticketing.calls import get_json, json_of, quoted, send_json, word_of
 from service.ticketing.errors import MoreNews
-from service.ticketing.nouns import Change, Event, Note, Original, System, Webhook
+from service.ticketing.nouns import Change, Event, Note, Origin, Original, System, Webhook
 from service.ticketing.rebuilding import rebuilt
 from service.ticketing.signing import HEADER, check_hmac, check_token
 
@@ -42,10 +42,9 @@ class Znuny:
     """An ``Adapter``; the mail is put together again from an article and its attachments."""
 
     name: ClassVar[str] = "znuny"
-    options: ClassVar[tuple[str, ...]] = ("webservice", "update", "hook", "tags_field", "origin_field")
+    options: ClassVar[tuple[str, ...]] = ("webservice", "update", "hook", "tags_field")
     """``webservice``: its name; ``update``: method and route of TicketUpdate; ``hook``: what stands before
-    the number in subjects; ``tags_field``: a dynamic field for all tags; ``origin_field``: one for the number
-    of the ticket whose mail came back."""
+    the number in subjects; ``tags_field``: a dynamic field for all tags."""
 
     system: System
 
@@ -91,23 +90,19 @@ class Znuny:
                 return _mail(article)
         raise CallFailed("the ticket was changed meanwhile")
 
-    def origin(self, caller: Caller, original: Original) -> str | None:
-        """By the number that Znuny writes into its subjects; it cannot be asked for the id of a mail."""
+    def origin(self, caller: Caller, original: Original) -> Origin | None:
+        """By the number that Znuny writes into its subjects, which proves nothing: it does not tell ids."""
         hook = re.escape(self.system.options.get("hook", HOOK))
         named = re.search(rf"{hook}[:\s]{{0,2}}([0-9]{{4,32}})(?![0-9])", original.subject, re.I)
         found = self._search(caller, {"TicketNumber": named[1]}) if named else []
-        return found[0] if found else None
-
-    def sent(self, caller: Caller, original: Original, ticket: str) -> bool:
-        """Never: Znuny cannot be asked for the id of a mail."""
-        return False
+        return Origin(found[0], by_id=False) if found else None
 
     def has_note(self, caller: Caller, event: Event, marker: str) -> bool:
         """Looks at the articles of the ticket."""
         return any(marker in str(each.get("Body")) for each in self._articles(caller, event.ticket))
 
     def write(self, caller: Caller, event: Event, change: Change) -> None:
-        """Dynamic fields, queue and priority; then the article; then the number of the other ticket."""
+        """Dynamic fields, queue and priority; then the article. Nothing is merged, as no id is proven."""
         moved = {**_named("Queue", change.queue), **_named("Priority", change.priority)}
         fields = self._fields(caller, event.ticket, change)
         value = {**({"Ticket": moved} if moved else {}), **({"DynamicField": fields} if fields else {})}
@@ -115,10 +110,6 @@ class Znuny:
             self._update(caller, event.ticket, value)
         if change.note:
             self._update(caller, event.ticket, {"Article": _article(change.note)})
-        origin_field = self.system.options.get("origin_field", "")
-        if origin_field and change.merge_into and change.merge_into != event.ticket:
-            number = str(self._ticket(caller, change.merge_into)["TicketNumber"])
-            self._update(caller, event.ticket, {"DynamicField": [{"Name": origin_field, "Value": number}]})
 
     def poll(self, caller: Caller, since: datetime) -> Iterator[Event]:
         """Tickets with new articles; of each those that customers wrote."""

@@ -18,7 +18,7 @@ from tests.unit.ticketing.fakes import KEY, SHARED
 
 AGENT, SESSION = "ndr", "session-1"
 QUEUES, PRIORITIES = ("Raw", "Postmaster"), ("1 very low", "3 normal", "5 very high")
-FIELDS = ("BounceCategory", "BounceTags", "BounceOf")
+FIELDS = ("BounceCategory", "BounceTags")
 NOW = int(time.time())
 _NOTE = {
     **{"CommunicationChannel": "Internal", "SenderType": "agent"},

@@ -16,7 +16,7 @@ from service.outgoing import Answered, Caller
 from service.ticketing.calls import json_of, word_of
 from service.ticketing.desks import Desk
 from service.ticketing.errors import BadSignature
-from service.ticketing.nouns import Change, Event, Note, Original, System, Webhook
+from service.ticketing.nouns import Change, Event, Note, Origin, Original, System, Webhook
 
 KEY = "1-2-abc"
 SHARED = "shared by both sides"
@@ -156,11 +156,9 @@ class FakeDesk:
     def fetch(self, caller: Caller, event: Event) -> bytes | None:
         return self.mails.get((event.ticket, event.message))
 
-    def origin(self, caller: Caller, original: Original) -> str | None:
-        return self.known_ids.get(original.message_id or "")
-
-    def sent(self, caller: Caller, original: Original, ticket: str) -> bool:
-        return self.known_ids.get(original.message_id or "") == ticket
+    def origin(self, caller: Caller, original: Original) -> Origin | None:
+        ticket = self.known_ids.get(original.message_id or "")
+        return Origin(ticket, by_id=True) if ticket else None
 
     def has_note(self, caller: Caller, event: Event, marker: str) -> bool:
         return any(note.marker == marker for note in self.tickets[event.ticket].notes)

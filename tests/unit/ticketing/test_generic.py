@@ -18,7 +18,7 @@ from service.ticketing.desks import Desk
 from service.ticketing.errors import BadEvent, BadSignature
 from service.ticketing.handling import Handler
 from service.ticketing.ledger import PAUSES_S, Ledger, State
-from service.ticketing.nouns import Change, Event, Note, Original, Routing, Tags, Webhook
+from service.ticketing.nouns import Change, Event, Note, Origin, Original, Routing, Tags, Webhook
 from service.ticketing.systems.generic import Generic
 from service.webhooks import signed as standard
 from tests.unit.ticketing.fake_generic import GENERIC, NOON, SENT, SYSTEM, WHSEC, FakeGeneric, configured
@@ -193,21 +193,24 @@ def test_a_name_from_outside_leads_nowhere_else(server: FakeServer, name: str) -
     assert "/" not in path.removeprefix("/api/tickets/T12/mails/")
 
 
+T7 = Origin("T7", by_id=False)
+
+
 @pytest.mark.parametrize(
-    ("message_id", "subject", "ticket"),
+    ("message_id", "subject", "origin"),
     [
-        pytest.param(SENT, "", "T7", id="the id of a mail"),
-        pytest.param("<x@desk.example>", "Re: [Desk T7] Your order", "T7", id="the subject"),
-        pytest.param("<desk-T9-abc@desk.example>", "[Desk T7]", "T7", id="the id is of no ticket"),
+        pytest.param(SENT, "", Origin("T7", by_id=True), id="the id of a mail"),
+        pytest.param("<x@desk.example>", "Re: [Desk T7] Your order", T7, id="the subject"),
+        pytest.param("<desk-T9-abc@desk.example>", "[Desk T7]", T7, id="the id is of no ticket"),
         pytest.param(None, "[Desk T9] Your order", None, id="no such ticket"),
         pytest.param(None, "[Desk ../T7] Your order", None, id="no name"),
         pytest.param(None, "Your order T7", None, id="another form"),
     ],
 )
 def test_the_origin_is_a_ticket_that_can_be_read(
-    caller: HttpCaller, message_id: str | None, subject: str, ticket: str | None
+    caller: HttpCaller, message_id: str | None, subject: str, origin: Origin | None
 ) -> None:
-    assert ticket == GENERIC.origin(caller, Original(message_id, {"subject": subject}))
+    assert origin == GENERIC.origin(caller, Original(message_id, {"subject": subject}))
 
 
 def test_without_a_form_there_is_no_origin(server: FakeServer) -> None:

@@ -9,7 +9,7 @@ from model.pipeline import Diagnoser
 from service.errors import CallFailed, CallRefused
 from service.ticketing.handling import MOST_NOTES_ALIKE, Handler
 from service.ticketing.ledger import LEASE_S, PAUSES_S, Ledger, State
-from service.ticketing.nouns import Event, Note, Original, Routing, System
+from service.ticketing.nouns import Event, Note, Origin, Original, Routing, System
 from tests.unit.ticketing.fakes import ORDINARY, FakeClock, FakeDesk, bounce
 
 UNSEEN = bounce(returned="")
@@ -218,8 +218,8 @@ def test_a_number_in_the_subject_alone_drops_no_address_and_merges_nothing(
     ledger: Ledger, diagnoser: Diagnoser
 ) -> None:
     class ByNumber(FakeDesk):
-        def origin(self, caller: Any, original: Original) -> str | None:
-            return "7" if "#7" in original.subject else None
+        def origin(self, caller: Any, original: Original) -> Origin | None:
+            return Origin("7", by_id=False) if "#7" in original.subject else None
 
     desk = ByNumber(System("desk", "fake", "https://desk.example", merge=True))
     handler = Handler({"desk": desk.desk()}, ledger, diagnoser)

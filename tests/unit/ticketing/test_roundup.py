@@ -7,7 +7,7 @@ import pytest
 from model.pipeline import Diagnoser
 from service.errors import CallFailed, CallRefused
 from service.ticketing.errors import BadSignature, MoreNews
-from service.ticketing.nouns import Change, Event, Note, Original, System, Tags, Webhook
+from service.ticketing.nouns import Change, Event, Note, Origin, Original, System, Tags, Webhook
 from service.ticketing.systems import roundup
 from service.ticketing.systems.roundup import Roundup
 from tests.unit.ticketing.fakes import KEY, SHARED, FakeCaller, signed
@@ -115,16 +115,16 @@ def by_id(message_id: str) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("original", "ticket"),
+    ("original", "origin"),
     [
-        (Original("<x@t.example>"), "7"),
+        (Original("<x@t.example>"), Origin("7", by_id=False)),
         (Original("<y@t.example>"), None),
-        (Original(None, {"subject": "Re: [issue12] Your order"}), "12"),
+        (Original(None, {"subject": "Re: [issue12] Your order"}), Origin("12", by_id=False)),
         (Original(None, {"subject": "Re: [issue13] Your order"}), None),
         (Original(None, {"subject": "issue12"}), None),
     ],
 )
-def test_the_origin_is_an_issue_that_exists(original: Original, ticket: str | None) -> None:
+def test_the_origin_is_an_issue_that_exists(original: Original, origin: Origin | None) -> None:
     caller = FakeCaller(
         {
             by_id("<x@t.example>"): many({"id": "2", "messageid": "<x@t.example>"}),
@@ -133,7 +133,7 @@ def test_the_origin_is_an_issue_that_exists(original: Original, ticket: str | No
             ("GET", f"{R}/issue/12"): one(),
         }
     )
-    assert ticket == ROUNDUP.origin(caller, original)
+    assert origin == ROUNDUP.origin(caller, original)
 
 
 def test_a_note_of_ours_is_found() -> None:
@@ -187,9 +187,11 @@ def test_only_an_id_that_roundup_made_shows_that_it_sent_a_mail(
         {
             by_id(message_id or ""): many({"id": "2", "messageid": message_id}),
             ("GET", f"{R}/issue?messages=2"): many({"id": "7"}),
+            ("GET", f"{R}/issue/7"): one(),
         }
     )
-    assert is_sent == ROUNDUP.sent(caller, Original(message_id, {"subject": "[issue7] x"}), "7")
+    found = ROUNDUP.origin(caller, Original(message_id, {"subject": "[issue7] x"}))
+    assert Origin("7", is_sent) == found
 
 
 def test_requests_prove_that_nobody_forged_them() -> None:

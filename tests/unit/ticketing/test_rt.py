@@ -1,4 +1,3 @@
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,7 +8,7 @@ from model.pipeline import Diagnoser
 from service.errors import CallRefused
 from service.outgoing import Answered
 from service.ticketing.errors import BadEvent, BadSignature, MoreNews
-from service.ticketing.nouns import Change, Event, Note, Original, System, Tags, Webhook
+from service.ticketing.nouns import Change, Event, Note, Origin, Original, System, Tags, Webhook
 from service.ticketing.systems import rt
 from service.ticketing.systems.rt import Rt
 from tests.unit.ticketing.fakes import KEY, SHARED, FakeCaller, signed
@@ -124,20 +123,18 @@ def test_a_transaction_that_is_no_incoming_mail_has_none(told: dict[str, Any]) -
 
 
 @pytest.mark.parametrize(
-    ("kind", "ticket"), [("EmailRecord", "12"), ("CommentEmailRecord", "12"), ("Create", None)]
+    ("kind", "by_id"), [("EmailRecord", True), ("CommentEmailRecord", True), ("Create", False)]
 )
-def test_only_a_mail_that_rt_sent_has_an_origin(kind: str, ticket: str | None) -> None:
+def test_only_the_id_of_a_mail_that_rt_sent_shows_that(kind: str, *, by_id: bool) -> None:
     caller = FakeCaller(
         {
             search("attachments", "TransactionId"): {"items": [{"id": "9", "TransactionId": "50"}]},
             ("GET", f"{R}/transaction/50"): transaction(kind),
+            ("GET", f"{R}/ticket/12"): {"id": 12},
         }
     )
     original = Original("<rt-5-1@rt>", {"subject": "[rt.example.com #12] Your order"})
-    assert ticket == RT.origin(caller, original)
-    assert bool(ticket) == RT.sent(caller, original, "12")
-    assert not RT.sent(caller, original, "7")
-    assert not RT.sent(caller, replace(original, message_id=None), "12")
+    assert Origin("12", by_id) == RT.origin(caller, original)
 
 
 @pytest.mark.parametrize(
@@ -154,7 +151,8 @@ def test_only_a_mail_that_rt_sent_has_an_origin(kind: str, ticket: str | None) -
 )
 def test_a_number_counts_where_the_ticket_exists(headers: dict[str, str], ticket: str | None) -> None:
     caller = FakeCaller({("GET", f"{R}/ticket/7"): {"id": 7}})
-    assert ticket == RT.origin(caller, Original(None, headers))
+    expected = Origin(ticket, by_id=False) if ticket else None
+    assert expected == RT.origin(caller, Original(None, headers))
 
 
 WRITABLE = {

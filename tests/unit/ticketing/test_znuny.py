@@ -13,7 +13,7 @@ from service.ticketing.desks import Desk
 from service.ticketing.errors import BadEvent, BadSignature, MoreNews
 from service.ticketing.handling import Handler
 from service.ticketing.ledger import Ledger, State
-from service.ticketing.nouns import Change, Event, Note, Original, Routing, System, Tags, Webhook
+from service.ticketing.nouns import Change, Event, Note, Origin, Original, Routing, System, Tags, Webhook
 from service.ticketing.systems import znuny as module
 from service.ticketing.systems.znuny import Znuny
 from tests.unit.ticketing.fake_server import FakeServer
@@ -30,7 +30,7 @@ SYSTEM = System(
     secret=SHARED,
     merge=True,
     fields={"category": "BounceCategory"},
-    options={"tags_field": "BounceTags", "origin_field": "BounceOf"},
+    options={"tags_field": "BounceTags"},
 )
 ZNUNY = Znuny(SYSTEM)
 TAGS = Tags("bounce", "mailbox_full", "temporary", "retry", "recipient", "mailbox", 0.98, ("vip",))
@@ -189,12 +189,15 @@ def test_a_ticket_that_we_may_not_see_is_refused(caller: HttpCaller, ticket: str
 def test_the_origin_is_a_ticket_that_znuny_knows(
     caller: HttpCaller, subject: str, ticket: str | None
 ) -> None:
-    assert ticket == ZNUNY.origin(caller, Original("<sent-1@desk.example>", {"subject": subject}))
+    expected = Origin(ticket, by_id=False) if ticket else None
+    assert expected == ZNUNY.origin(caller, Original("<sent-1@desk.example>", {"subject": subject}))
 
 
 def test_the_hook_may_be_another(caller: HttpCaller) -> None:
     adapter = Znuny(replace(SYSTEM, options={"hook": "Case-"}))
-    assert "7" == adapter.origin(caller, Original(None, {"subject": f"[Case-{NUMBER}] x"}))
+    assert Origin("7", by_id=False) == adapter.origin(
+        caller, Original(None, {"subject": f"[Case-{NUMBER}] x"})
+    )
     assert adapter.origin(caller, Original(None, {"subject": f"[Ticket#{NUMBER}] x"})) is None
 
 
@@ -204,7 +207,6 @@ def test_fields_queue_priority_and_the_note_are_written(znuny: FakeZnuny, caller
     assert {
         "BounceCategory": "mailbox_full",
         "BounceTags": ", ".join(["of others", *TAGS.words]),
-        "BounceOf": NUMBER,
     } == ticket["fields"]
     assert ("Postmaster", "5 very high", "open") == (ticket["Queue"], ticket["Priority"], ticket["State"])
     assert [NOTE.text] == znuny.notes(12)
@@ -311,7 +313,7 @@ def test_a_bounce_goes_all_the_way(
     (note,) = znuny.notes(12)
     assert "gone@example.net" in note
     ticket = znuny.tickets[12]
-    assert ("recipient_unknown", None) == (ticket["fields"]["BounceCategory"], ticket["fields"]["BounceOf"])
+    assert "recipient_unknown" == ticket["fields"]["BounceCategory"]
     assert {"of others", "ndr-action-review"} <= set(ticket["fields"]["BounceTags"].split(", "))
     assert ("Postmaster", "open") == (ticket["Queue"], ticket["State"])
 
@@ -324,7 +326,6 @@ def test_a_bounce_of_a_mail_that_znuny_never_sent_advises_to_look(
     assert ["noted"] == work(server, ledger, diagnoser, znuny.webhook(number))
     fields = znuny.tickets[12]["fields"]
     assert "ndr-action-review" in fields["BounceTags"]
-    assert fields["BounceOf"] is None
 
 
 def test_ordinary_mail_changes_nothing(
