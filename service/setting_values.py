@@ -123,15 +123,17 @@ def addresses(value: str) -> tuple[str, ...]:
     return tuple(address(each.strip()) for each in value.split(",") if each.strip())
 
 
+_HOST = r"(?:[^\s/?#@:\[\]\\]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?"
+_LOOPBACK = r"(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?"
+
+
 def web_address(value: str) -> str:
     """Where an event may be sent to: nowhere that others could listen.
 
     Raises:
         Refused: it is none.
     """
-    if not re.fullmatch(
-        r"https://[^\s/@]+(/\S*)?|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?(/\S*)?", value
-    ):
+    if not re.fullmatch(rf"https://{_HOST}(/\S*)?|http://{_LOOPBACK}(/\S*)?", value):
         raise Refused("an https address without credentials, or http on loopback")
     return value
 
