@@ -14,7 +14,9 @@ import urllib3
 from service.errors import CallFailed, CallRefused
 
 TIMEOUT_S = 10.0
-MOST_ANSWER_BYTES = 8 << 20
+MOST_ANSWER_BYTES = 36 << 20
+"""A mail of 25 MiB, the largest that is diagnosed where nobody says otherwise, in base64."""
+
 PIECE_BYTES = 64 << 10
 MOST_TIMEOUTS = 3
 """How many time-outs long a whole call may last."""
