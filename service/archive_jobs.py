@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from shutil import disk_usage
 from typing import BinaryIO
 from uuid import uuid4
 
@@ -19,16 +20,14 @@ from service.settings import Settings
 from service.triage.addresses import name_of
 from service.triage.folders import Folder
 from service.triage.guards import EMPTY
-from service.triage.job_folders import archives_root, job_folder
+from service.triage.job_folders import UPLOADED, archives_root, job_folder
 from service.triage.nouns import Kind
 from service.triage.orders import Order, OrderStore, State, Wish
 
-UPLOADED = "archive"
-"""What an uploaded archive is called in its job's folder."""
+LEAST_FREE_BYTES = 256 << 20
+"""So much of a disk no upload takes, so that the jobs on it can still be told of and deleted."""
 
 MAX_NAME_CHARS = 200
-FOLDERS = frozenset({Kind.MAILDIR, Kind.FOLDER})
-"""What cannot be uploaded as one file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +60,18 @@ class Request:
 
 
 class Upload:
-    """A file that is written, and digested on the way."""
+    """A file that is written, and digested on the way.
 
-    def __init__(self, file: BinaryIO) -> None:
+    Args:
+        file: to write to.
+        free_bytes: tells how much room its disk has.
+        least_free_bytes: how much of it is to be left.
+    """
+
+    def __init__(self, file: BinaryIO, free_bytes: Callable[[], int], least_free_bytes: int) -> None:
         self._file = file
+        self._free_bytes = free_bytes
+        self._least_free_bytes = least_free_bytes
         self._digest = hashlib.sha256()
         self.size = 0
 
@@ -74,7 +81,13 @@ class Upload:
         return self._digest.hexdigest()
 
     def write(self, block: bytes) -> int:
-        """Writes a block."""
+        """Writes a block.
+
+        Raises:
+            StoreUnavailable: the disk would be too full.
+        """
+        if self._free_bytes() - len(block) < self._least_free_bytes:
+            raise StoreUnavailable("the place of archives is full")
         self._digest.update(block)
         self.size += len(block)
         return self._file.write(block)
@@ -91,10 +104,12 @@ class ArchiveJobs:
     Args:
         settings: name the places.
         orders: keeps the orders.
+        least_free_bytes: how much room uploads leave on a disk.
     """
 
     settings: Settings
     orders: OrderStore
+    least_free_bytes: int = LEAST_FREE_BYTES
 
     def take_upload(
         self, request: Request, key: str | None, write: Callable[[Upload], str]
@@ -119,7 +134,7 @@ class ArchiveJobs:
         with _nothing_left(folder), _told_as_store():
             folder.make()
             with folder.writing(UPLOADED) as path, path.open("wb") as file:
-                upload = Upload(file)
+                upload = Upload(file, lambda: disk_usage(path.parent).free, self.least_free_bytes)
                 name = write(upload)
             if not upload.size:
                 raise UnreadableArchive(EMPTY)

@@ -9,6 +9,9 @@ from service.settings import Settings
 from service.triage.addresses import local_path
 from service.triage.folders import Folder, folder_at, sweep_unfinished
 
+UPLOADED = "archive"
+"""What an uploaded archive is called in its job's folder."""
+
 
 def archives_root(settings: Settings) -> str:
     """Where the folders of jobs lie: a path or an fsspec address.
@@ -26,6 +29,25 @@ def archives_root(settings: Settings) -> str:
 def job_folder(root: str, order_id: str) -> Folder:
     """The folder of a job; nothing is made yet."""
     return folder_at(f"{root.rstrip('/')}/{order_id}")
+
+
+def unheard_of(root: str, before: datetime) -> tuple[str, ...]:
+    """Ids of folders with an upload and no work on it, of whose orders somebody else must know.
+
+    The process that took such an upload may have been killed before it wrote the order down. A place that
+    fsspec reaches is not looked through.
+
+    Args:
+        root: where the folders of jobs lie.
+        before: nothing that was written to later is told of.
+    """
+    place = local_path(root)
+    found = place.glob(f"*/{UPLOADED}") if place else ()
+    return tuple(
+        path.parent.name
+        for path in sorted(found)
+        if path.stat().st_mtime < before.timestamp() and len(list(path.parent.iterdir())) == 1
+    )
 
 
 def sweep_uploads(root: str, before: datetime) -> int:

@@ -22,6 +22,10 @@ class Kind(StrEnum):
     PST = "pst"
 
 
+FOLDERS = frozenset({Kind.MAILDIR, Kind.FOLDER})
+"""Kinds that are not one file."""
+
+
 class Packing(StrEnum):
     """How a file is compressed."""
 
@@ -42,6 +46,8 @@ class Chunk:
         start, end: the range of bytes whose items begin in it; ``end`` is ``None`` for the rest.
         members: names within the archive, instead of a range.
         first: how many items stand before it, where that is known, for ids that count.
+        is_planned: whether the archive could be read when it was cut; if not, this is all of it, and the
+            kind is what somebody said.
     """
 
     number: int
@@ -52,6 +58,7 @@ class Chunk:
     end: int | None = None
     members: tuple[str, ...] = ()
     first: int = 0
+    is_planned: bool = True
 
 
 @dataclass(frozen=True, slots=True)

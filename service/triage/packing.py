@@ -35,6 +35,7 @@ class Source:
         limits: what it may hold.
         schemes: of addresses that may be read.
         column: the column of replies in a table, by name or by number from 1; ``None`` finds it.
+        called: what its items are called after; empty: after its file.
     """
 
     address: str
@@ -42,11 +43,12 @@ class Source:
     limits: Limits = field(default_factory=Limits)
     schemes: frozenset[str] = SCHEMES
     column: str | None = None
+    called: str = ""
 
     @property
     def name(self) -> str:
         """What its items are called after."""
-        return name_of(self.address)
+        return self.called or name_of(self.address)
 
     def stat(self) -> Stat:
         """What is known of it; see ``addresses.stat``."""

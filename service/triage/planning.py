@@ -9,13 +9,14 @@ from dataclasses import replace
 from service.errors import UnreadableArchive
 from service.triage import addresses
 from service.triage.addresses import SCHEMES, shown
-from service.triage.formats import CLAIMS, UNPACKED_ONLY, format_of, maildir
+from service.triage.formats import CLAIMS, UNPACKED_ONLY, csv_table, format_of, maildir
 from service.triage.formats.records import WHOLE, Part
 from service.triage.guards import EMPTY, HEAD_BYTES, NESTED, Limits, is_packed
-from service.triage.nouns import Chunk, Kind, Packing
+from service.triage.nouns import FOLDERS, Chunk, Kind, Packing
 from service.triage.packing import Source, packing_of
 
 CHUNK_BYTES = 8 << 20
+_NOTHING = b"\xef\xbb\xbf\0 \t\r\n"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _UNKNOWN = (
     "no archive that is read here: no mbox, zip, tar, NDJSON of messages or replies, Outlook data file, log "
@@ -89,25 +90,27 @@ def parts_of(source: Source, kind: Kind, chunk_bytes: int) -> Iterator[Part]:
 
 
 def source_of(source: Source, kind: Kind) -> tuple[Kind, Source]:
-    """The kind of an archive, and the archive with its packing; a kind that is named is believed.
+    """The kind of an archive, and the archive with its packing; a kind that is named need only be possible.
 
     Raises:
         OSError: it is not there, or cannot be reached.
-        UnreadableArchive: it is none that is read here.
+        UnreadableArchive: it is none that is read here, or not what it is said to be.
     """
     if kind is Kind.AUTO:
         kind, packing = _recognised(source)
+        found = replace(source, packing=packing)
     else:
-        packing = Packing.NONE if source.stat().is_folder else packing_of(_stored_head(source))
-    _check_packing(kind, packing)
-    return kind, replace(source, packing=packing)
+        found = _believed(source, kind)
+    if kind is Kind.TABLE:
+        csv_table.layout_of(found.head(), source.column)
+    return kind, found
 
 
 def _chunks(source: Source, kind: Kind, chunk_bytes: int, number: int) -> Iterator[Chunk]:
     try:
         kind, source = source_of(source, kind)
     except UnreadableArchive:
-        yield Chunk(number, source.address, Kind.AUTO)
+        yield Chunk(number, source.address, kind, is_planned=False)
         return
     for count, part in enumerate(parts_of(source, kind, chunk_bytes), number):
         yield Chunk(
@@ -135,7 +138,7 @@ def _recognised(source: Source) -> tuple[Kind, Packing]:
 
 
 def _kind_of(head: bytes, packing: Packing) -> Kind:
-    if not head.strip(b"\xef\xbb\xbf\0 \t\r\n"):
+    if not head.strip(_NOTHING):
         raise UnreadableArchive(EMPTY)
     kind = next((kind for kind, claims in CLAIMS if claims(head)), None)
     if kind is not None:
@@ -148,6 +151,27 @@ def _kind_of(head: bytes, packing: Packing) -> Kind:
     if head.startswith(_UTF_16):
         raise UnreadableArchive("a text in UTF-16 that is no log; save it in UTF-8")
     raise UnreadableArchive(_UNKNOWN)
+
+
+def _believed(source: Source, kind: Kind) -> Source:
+    """An archive with its packing, of which somebody says what it is.
+
+    Raises:
+        OSError: it is not there, or cannot be reached.
+        UnreadableArchive: it cannot be of that kind.
+    """
+    if source.stat().is_folder:
+        if kind not in FOLDERS:
+            raise UnreadableArchive(f"it is a folder, not of the kind {kind}")
+        return source
+    found = replace(source, packing=packing_of(_stored_head(source)))
+    head = found.head()
+    if not head.strip(_NOTHING):
+        raise UnreadableArchive(EMPTY)
+    if kind in FOLDERS or not format_of(kind).could_be(head):
+        raise UnreadableArchive(f"it is not of the kind {kind}; without a kind its content tells what it is")
+    _check_packing(kind, found.packing)
+    return found
 
 
 def _check_packing(kind: Kind, packing: Packing) -> None:

@@ -22,6 +22,7 @@ def items(
     schemes: frozenset[str] = SCHEMES,
     limits: Limits | None = None,
     column: str | None = None,
+    called: str = "",
 ) -> Iterator[Item]:
     """The items of a chunk, in order; one that cannot be read has an error, and the rest goes on.
 
@@ -32,11 +33,12 @@ def items(
         schemes: of addresses that are allowed, as it was planned.
         limits: what an archive may hold, as it was planned.
         column: the column of replies in tables, as it was planned.
+        called: what the archive is called in ids; left out: as its file is.
 
     Raises:
         OSError: the archive is not there, or cannot be reached; to try again may help.
     """
-    source = Source(chunk.address, chunk.packing, limits or Limits(), schemes, column)
+    source = Source(chunk.address, chunk.packing, limits or Limits(), schemes, column, called)
     try:
         yield from _items(source, chunk)
     except UnreadableArchive as refusal:
@@ -45,8 +47,8 @@ def items(
 
 def _items(source: Source, chunk: Chunk) -> Iterator[Item]:
     part = Part(chunk.start, chunk.end, chunk.members, chunk.first)
-    if chunk.kind is Kind.AUTO:
-        yield from _all(*source_of(source, Kind.AUTO))
+    if not chunk.is_planned:
+        yield from _all(*source_of(source, chunk.kind))
     elif format_of(chunk.kind).has_members and not part.members:
         _explain(source, chunk.kind)
     else:

@@ -16,7 +16,7 @@ from model.errors import NdrError, UnknownName
 from service.clock import Clock, now
 from service.errors import CallFailed, CallRefused, ServiceError, StoreUnavailable
 from service.logs import places_of
-from service.triage.job_folders import job_folder, sweep_uploads
+from service.triage.job_folders import job_folder, sweep_uploads, unheard_of
 from service.triage.lease import BEAT_S, Halted, Lease
 from service.triage.nouns import Execute
 from service.triage.order_work import OrderWork
@@ -151,7 +151,9 @@ class Runner:
                 continue  # another runner was faster
             else:
                 _log.info("order_deleted", order=order.wish.id)
-        if count := sweep_uploads(self._root, self._clock() - NO_UPLOAD_TAKES):
+        before = self._clock() - NO_UPLOAD_TAKES
+        count = sweep_uploads(self._root, before) + self._sweep_unheard_of(before)
+        if count:
             _log.info("uploads_deleted", count=count)
 
     def tell(self) -> None:
@@ -179,6 +181,16 @@ class Runner:
             self.sweep()
             self._sweep_at = self._clock() + SWEEP_EVERY
         return worked
+
+    def _sweep_unheard_of(self, before: datetime) -> int:
+        count = 0
+        for order_id in unheard_of(self._root, before):
+            try:
+                self._store.get(order_id)
+            except UnknownName:
+                job_folder(self._root, order_id).remove_all()
+                count += 1
+        return count
 
     def _finish(self, order: Order, state: State, reason: str | None, lease: Lease) -> None:
         was_ours = self._patiently(lambda: self._store.finish(order.wish.id, self.name, state, reason))

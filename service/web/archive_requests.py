@@ -11,8 +11,8 @@ from model.languages import LANGUAGES
 from model.taxonomy import taxonomy
 from model.types import Action
 from model.types import Kind as ReportKind
-from service.archive_jobs import FOLDERS, MAX_NAME_CHARS, Request
-from service.triage.nouns import Kind
+from service.archive_jobs import MAX_NAME_CHARS, Request
+from service.triage.nouns import FOLDERS, Kind
 
 MAX_ADDRESSES = 100
 MAX_ADDRESS_CHARS = 2000

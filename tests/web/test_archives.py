@@ -116,6 +116,8 @@ def test_a_file_of_a_form_may_be_larger_than_what_is_held(
         ({"data": b"GIF89a no archive", "content_type": "application/mbox"}, 422),
         ({"data": b"", "query_string": "kind=mbox"}, 422),
         ({"data": MBOX, "query_string": "kind=letter"}, 422),
+        ({"data": MBOX, "query_string": "kind=zip"}, 422),
+        ({"data": ARCHIVE, "query_string": "kind=mbox"}, 422),
         ({"data": MBOX, "query_string": "kind=folder"}, 422),
         ({"data": MBOX, "query_string": "colour=red"}, 422),
         ({"data": MBOX, "query_string": f"name={'x' * 201}"}, 422),

@@ -14,6 +14,7 @@ from service.errors import UnreadableArchive
 from service.triage import planning
 from service.triage.formats import CLAIMS, FORMATS
 from service.triage.nouns import Chunk, Item, Kind, Packing
+from service.triage.packing import Source
 from service.triage.planning import plan, recognise
 from service.triage.reading import items
 
@@ -115,11 +116,46 @@ def test_chunks_are_numbered_on_and_a_bad_archive_does_not_stop_the_next(tmp_pat
 
 
 def test_a_kind_that_is_named_is_believed(file: Path) -> None:
-    file.write_bytes(b"preface\n\n" + gzip.compress(b""))
+    file.write_bytes(b"preface\n\n" + MBOX)
     (chunk,) = plan([str(file)], kind=Kind.MBOX)
 
     assert chunk.kind is Kind.MBOX
-    assert [item.error for item in items(chunk)] == ["what stands before the first From line is no message"]
+    assert [item.error for item in items(chunk)] == [
+        "what stands before the first From line is no message",
+        None,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "raw", "reason"),
+    [
+        (Kind.MBOX, b"preface\n\nFrom then on, all failed.\n", "not of the kind mbox"),
+        (Kind.MBOX, CONTENTS[Kind.ZIP], "not of the kind mbox"),
+        (Kind.ZIP, MBOX, "not of the kind zip"),
+        (Kind.ZIP, gzip.compress(MBOX), "not of the kind zip"),
+        (Kind.TAR, MBOX, "not of the kind tar"),
+        (Kind.PST, MBOX, "not of the kind pst"),
+        (Kind.MESSAGES, MBOX, "not of the kind ndjson"),
+        (Kind.LOG, MBOX, "not of the kind log"),
+        (Kind.TABLE, b"name,size\na,1\nb,2\n", "no column of it holds SMTP replies"),
+        (Kind.MBOX, b"\n", EMPTY),
+    ],
+)
+def test_a_file_that_is_not_of_the_kind_that_is_named_is_refused(
+    file: Path, kind: Kind, raw: bytes, reason: str
+) -> None:
+    file.write_bytes(raw)
+    (chunk,) = plan([str(file)], kind=kind)
+    (item,) = items(chunk)
+
+    assert (chunk.kind, chunk.is_planned, item.raw) == (kind, False, b"")
+    assert reason in str(item.error)
+
+
+def test_a_table_without_the_column_that_is_named_is_refused(file: Path) -> None:
+    file.write_bytes(b"when,reply\n1,550 5.1.1 No such user\n")
+    with pytest.raises(UnreadableArchive, match="it has no column 'nonesuch'"):
+        planning.source_of(Source(str(file), column="nonesuch"), Kind.AUTO)
 
 
 def test_a_packed_zip_is_refused_although_it_was_named(file: Path) -> None:
