@@ -12,6 +12,7 @@ from typing import Self
 import structlog
 
 from service.errors import StoreUnavailable
+from service.triage.brake import Brake, Stopped
 from service.triage.nouns import Chunk, Done, Execute, Work
 from service.triage.orders import Order, OrderStore, Standing
 
@@ -56,6 +57,7 @@ class Lease:
         self._standing = order.standing
         self._lost = Event()
         self._over = Event()
+        self._brake: Brake | None = None
         self._thread = Thread(target=self._renew, name="lease", daemon=True)
         if order.is_cancelling:
             self._lost.set()
@@ -108,12 +110,21 @@ class Lease:
             read_bytes=known.read_bytes + done.size,
         )
 
-    def guarded(self, execute: Execute) -> Execute:
-        """Runs work as ``execute`` does; once it is to stop, what has begun is done, and then it stops."""
+    def guarded(self, execute: Execute, brake: Brake) -> Execute:
+        """Runs work as ``execute`` does, until it is to stop.
+
+        Args:
+            execute: runs it.
+            brake: stops what has begun.
+        """
 
         def run(work: Work, chunks: Iterable[Chunk]) -> Iterator[Done]:
             self.check()
-            yield from execute(work, takewhile(self._is_wanted, chunks))
+            self._brake = brake
+            try:
+                yield from execute(work, takewhile(self._is_wanted, chunks))
+            except Stopped:
+                raise Halted from None
             self.check()
 
         return run
@@ -134,3 +145,13 @@ class Lease:
     def _renew(self) -> None:
         while not self._over.wait(self._beat_s):
             self.beat()
+            if self.is_halted and self._brake:
+                self._pull(self._brake)
+
+    def _pull(self, brake: Brake) -> None:
+        try:
+            brake.pull()
+        except OSError as error:
+            _log.warning("work_not_stopped", order=self._id, reason=error.strerror or type(error).__name__)
+        else:
+            self._brake = None

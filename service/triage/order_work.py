@@ -12,6 +12,7 @@ from model.languages import LANGUAGES
 from service.clock import in_short
 from service.errors import JobRefused
 from service.triage import parts
+from service.triage.brake import Brake
 from service.triage.chunk_size import chunk_bytes_for
 from service.triage.folders import Folder
 from service.triage.lease import Lease
@@ -58,9 +59,12 @@ class OrderWork:
         wish = self.wish
         size = chunk_bytes_for(wish.archives)
         options = replace(self.options, kind=wish.kind, column=wish.column, chunk_bytes=size)
-        job = prepared(self.folder, wish.archives, options)
+        brake = Brake(self.folder)
+        job = replace(prepared(self.folder, wish.archives, options), brake=brake)
+        if wish.is_uploaded:
+            job = replace(job, names=dict.fromkeys(wish.archives, wish.name))
         lease.count(job.chunks, parts.finished(self.folder))
-        lease.count(job.chunks, run(job, lease.guarded(self.execute), lease.add))
+        lease.count(job.chunks, run(job, lease.guarded(self.execute, brake), lease.add))
         lease.check()
         self._report(job, clock())
 

@@ -41,7 +41,10 @@ def _names(kind: type[Kind | Permanence | Action | FixOwner | Stage]) -> str:
 
 SCHEMA: tuple[Column, ...] = (
     Column(
-        "archive", "string", "The name of the archive; its address where two of one job have the same name."
+        "archive",
+        "string",
+        "The name of the archive; its address where two of one job have the same name. An upload has the "
+        "name that was given with it.",
     ),
     Column("item", "string", "The message or reply within it: where it stands, or the id that it came with."),
     Column("recipient_number", "integer", "Counts the recipients of an item from 0."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor
 from dataclasses import asdict, dataclass
 from itertools import chain
@@ -18,6 +18,7 @@ import orjson
 from service.errors import JobRefused, UnreadableArchive
 from service.triage import addresses, parts, planning
 from service.triage.addresses import name_of, shown
+from service.triage.brake import Brake
 from service.triage.folders import Folder
 from service.triage.nouns import Chunk, Done, Execute, Kind, Packing, Work
 from service.triage.work import Bound, ChunkWork, Options
@@ -31,7 +32,7 @@ AHEAD = 2
 
 _JOB = "job.json"
 _CHUNKS = "chunks.ndjson"
-_FORMAT = 1
+_FORMAT = 2
 
 _CHANGES = (
     ("format", "it was begun by another version"),
@@ -53,17 +54,21 @@ class Job:
         archives: paths or fsspec addresses.
         options: what decides on the rows.
         chunks: how many there are.
+        names: what the archives are called in rows, by address.
+        brake: stops the work on chunks that has begun.
     """
 
     folder: Folder
     archives: tuple[str, ...]
     options: Options
     chunks: int
+    names: Mapping[str, str]
+    brake: Brake | None = None
 
     @property
     def work(self) -> ChunkWork:
         """The work on a chunk."""
-        return ChunkWork(self.folder, self.options, names_of(self.archives))
+        return ChunkWork(self.folder, self.options, self.names, self.brake)
 
     def left(self) -> Iterator[Chunk]:
         """The chunks that are not done, in order."""
@@ -104,7 +109,7 @@ def prepare(folder: Folder, archives: Sequence[str], options: Options) -> Job:
             path.write_bytes(orjson.dumps(told, option=orjson.OPT_INDENT_2))
     for below in ("", parts.PARTS):
         folder.sweep(below)
-    return Job(folder, tuple(archives), options, count)
+    return Job(folder, tuple(archives), options, count, names_of(archives))
 
 
 def is_begun(folder: Folder) -> bool:

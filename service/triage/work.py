@@ -15,6 +15,7 @@ from model.types import Form
 from service.orphan import when_orphaned
 from service.triage import parts, reading, rows
 from service.triage.addresses import SCHEMES
+from service.triage.brake import Brake
 from service.triage.folders import Folder
 from service.triage.frugal import Seen, forget, frugal_diagnoser, give_back
 from service.triage.guards import Limits
@@ -73,17 +74,20 @@ class ChunkWork:
         folder: of the job; every process must see the same there.
         options: what decides on the rows.
         names: what the archives are called in rows, by address.
+        brake: stops the work before its end.
     """
 
     folder: Folder
     options: Options
     names: Mapping[str, str]
+    brake: Brake | None = None
 
     def __call__(self, chunk: Chunk) -> Done:
         """Reads, diagnoses and stores one chunk; an item that fails is a row with its error.
 
         Raises:
             OSError: the archive cannot be reached, or the part file not written; to try again may help.
+            Stopped: nobody wants it any more.
         """
         began, count = time.perf_counter(), _Count()
         written = parts.write(self.folder, chunk.number, self._rows(chunk, count))
@@ -102,9 +106,11 @@ class ChunkWork:
 
     def _rows(self, chunk: Chunk, count: _Count) -> Iterator[Row]:
         options, archive = self.options, self.names[chunk.address]
-        items = reading.items(chunk, schemes=options.schemes, limits=options.limits, column=options.column)
+        items = reading.items(
+            chunk, schemes=options.schemes, limits=options.limits, column=options.column, called=archive
+        )
         diagnoser = options.diagnoser()
-        for item in items:
+        for item in self.brake.watched(items) if self.brake else items:
             found = rows_of(diagnoser, archive, item)
             count.items += 1
             count.errors += found[0].error is not None

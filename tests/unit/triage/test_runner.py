@@ -21,6 +21,8 @@ from service.runner_cli import run_runner
 from service.runner_keeper import Keeper
 from service.settings import Settings
 from service.triage import results
+from service.triage.brake import Brake
+from service.triage.folders import folder_at
 from service.triage.job_folders import archives_root, job_folder
 from service.triage.lease import Halted, Lease
 from service.triage.nouns import Chunk, Done, Execute, Work
@@ -140,6 +142,12 @@ def place_in(folder: Path) -> Place:
     return Place(folder, clock, Store(folder / "data", clock))
 
 
+def wait_for_beats(store: Store, count: int) -> None:
+    for _ in range(count):
+        store.has_beaten.clear()
+        assert store.has_beaten.wait(30)
+
+
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     monkeypatch.setattr("service.triage.chunk_size.LEAST_CHUNK_BYTES", 1000)
@@ -169,6 +177,14 @@ def test_an_order_is_worked_off_with_its_reports(place: Place, undisturbed: list
     assert ITEMS == orjson.loads((folder / "report.json").read_bytes())["items"]
     assert "outage" in (folder / "report.en.html").read_text("utf-8")
     assert "zh-CN" in (folder / "report.zh.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize(("is_uploaded", "name"), [(True, "outage"), (False, "in.ndjson")])
+def test_rows_call_an_upload_what_its_sender_does(place: Place, *, is_uploaded: bool, name: str) -> None:
+    order_id = place.order(is_uploaded=is_uploaded)
+    place.runner().work_once()
+
+    assert {name} == {row["archive"] for row in place.rows(order_id)}
 
 
 def test_addresses_stand_in_reports_only_where_that_was_asked_for(place: Place) -> None:
@@ -232,13 +248,27 @@ def test_a_cancelled_order_stops_within_a_heartbeat(place: Place) -> None:
 
     def cancel() -> None:
         place.store.cancel(order_id)
-        place.store.has_beaten.clear()
-        assert place.store.has_beaten.wait(30)
-        assert place.store.has_beaten.wait(30)
+        wait_for_beats(place.store, 2)
 
     place.runner(Interrupted(cancel), beat_s=0.01).work_once()
 
     assert State.CANCELLED == place.get(order_id).state
+
+
+@pytest.mark.parametrize("execute", [serially, with_joblib(2)])
+def test_work_that_has_begun_is_stopped(place: Place, execute: Execute) -> None:
+    order_id = place.order()
+
+    def cancel_and_run(work: Any, chunks: Iterable[Chunk]) -> Iterator[Done]:
+        begun = list(chunks)
+        place.store.cancel(order_id)
+        wait_for_beats(place.store, 3)
+        return execute(replace(work, brake=replace(work.brake, look_s=0.0)), begun)
+
+    place.runner(cancel_and_run, beat_s=0.01).work_once()
+
+    assert State.CANCELLED == place.get(order_id).state
+    assert [] == list(Path(place.root, order_id).glob("parts/*.done"))
 
 
 def test_an_order_that_was_cancelled_while_nobody_had_it_ends(place: Place) -> None:
@@ -255,12 +285,7 @@ def test_an_order_that_was_cancelled_while_nobody_had_it_ends(place: Place) -> N
 def test_heartbeats_come_while_a_chunk_takes_long(place: Place) -> None:
     order_id = place.order()
 
-    def take_long() -> None:
-        for _ in range(3):
-            place.store.has_beaten.clear()
-            assert place.store.has_beaten.wait(30)
-
-    place.runner(Interrupted(take_long), beat_s=0.01).work_once()
+    place.runner(Interrupted(lambda: wait_for_beats(place.store, 3)), beat_s=0.01).work_once()
 
     assert place.store.beats > 3
     assert State.SUCCEEDED == place.get(order_id).state
@@ -390,6 +415,28 @@ def test_uploads_that_never_ended_are_deleted_after_two_days(place: Place) -> No
     assert State.QUEUED == place.get(order_id).state
 
 
+@pytest.mark.parametrize(
+    ("is_ordered", "more", "is_there"),
+    [(False, [], False), (True, [], True), (False, ["job.json"], True)],
+)
+def test_an_upload_that_nobody_ordered_is_deleted_after_two_days(
+    place: Place, *, is_ordered: bool, more: list[str], is_there: bool
+) -> None:
+    order_id = place.order() if is_ordered else "0f" * 16
+    folder = Path(place.root, order_id)
+    folder.mkdir(parents=True)
+    for name in ("archive", *more):
+        (folder / name).write_bytes(b"From ")
+        os.utime(folder / name, (place.clock.now.timestamp(),) * 2)
+    place.clock.now += timedelta(days=2)
+    place.runner().sweep()
+    assert folder.exists()
+
+    place.clock.now += timedelta(seconds=1)
+    place.runner().sweep()
+    assert is_there == folder.exists()
+
+
 def test_ends_are_told(place: Place) -> None:
     receiver = Receiver()
     place.order(1)
@@ -437,7 +484,7 @@ def test_work_without_a_lease_does_not_begin(place: Place) -> None:
     lease.beat()
 
     with pytest.raises(Halted):
-        list(lease.guarded(serially)(lambda _chunk: pytest.fail("it began"), []))
+        list(lease.guarded(serially, Brake(folder_at("none")))(lambda _: pytest.fail("it began"), []))
 
 
 def test_no_two_runners_have_one_name() -> None:
