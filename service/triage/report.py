@@ -180,11 +180,6 @@ class Page:
         return [name for name, has in told.items() if has]
 
     @property
-    def causes(self) -> tuple[CauseLine, ...]:
-        """What can be fixed: the causes of failures that have a reason."""
-        return tuple(each for each in self.summary.causes if each.category != UNKNOWN)
-
-    @property
     def unexplained(self) -> int:
         """How many failures have no reason that is known."""
         return next((each.count for each in self.summary.categories if each.category == UNKNOWN), 0)

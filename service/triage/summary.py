@@ -266,7 +266,7 @@ class Gathering:
 
     def _add_cause(self, row: Row, category: str) -> None:
         cause = _known_cause(row.cause) or likeliest(category, _known_provider(row.provider))
-        if cause:
+        if cause and category != UNKNOWN:
             self._causes[cause] += 1
 
     def _add_unwanted(self, row: Row) -> None:
