@@ -20,7 +20,7 @@ from service.wiring import Core, Diagnoser
 MOST_CALLS = 500
 """After so many calls what was remembered of a classifier's answers is dropped: full, it takes 60 MB."""
 
-MOST_ITEMS = 4_000
+MOST_ITEMS = 3_000
 """After so many items, and at the end of a chunk, all that the core has compiled is dropped."""
 
 
