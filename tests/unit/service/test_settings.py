@@ -80,6 +80,34 @@ def test_a_wrong_value_is_named_with_what_is_allowed(name: str, value: str, allo
 
 
 @pytest.mark.parametrize(
+    ("address", "is_allowed"),
+    [
+        ("https://desk.example.com/hook", True),
+        ("https://desk.example.com:8443", True),
+        ("https://[2001:db8::1]:8443/a@b?c=d:e", True),
+        ("http://127.0.0.1:9/hook", True),
+        ("http://[::1]/", True),
+        ("http://desk.example.com/hook", False),
+        ("http://localhost.example.com/", False),
+        ("https://user@desk.example.com/", False),
+        ("https://user:word@desk.example.com/", False),
+        ("https://user:wo/rd@desk.example.com/", False),
+        ("https://user:wo?rd@desk.example.com/", False),
+        ("https://user:wo#rd@desk.example.com/", False),
+        ("https://user:8\\@desk.example.com/", False),
+        ("https://", False),
+        ("ftp://desk.example.com/", False),
+    ],
+)
+def test_a_receiver_is_where_nobody_can_listen(address: str, *, is_allowed: bool) -> None:
+    if is_allowed:
+        assert address == Settings.read({"NDR_WEBHOOK_URL": address}).webhook_url
+    else:
+        with pytest.raises(SettingError, match="an https address without credentials"):
+            Settings.read({"NDR_WEBHOOK_URL": address})
+
+
+@pytest.mark.parametrize(
     ("environment", "expected"),
     [
         ({"NDR_DATA_DIR": "data", "HOME": "/home/user"}, "data"),
