@@ -18,7 +18,7 @@ from service.errors import NoResults, StillRunning, StoreUnavailable, Unreadable
 from service.once import Once
 from service.settings import Settings
 from service.triage.addresses import name_of
-from service.triage.folders import Folder
+from service.triage.folders import Folder, LocalFolder
 from service.triage.guards import EMPTY
 from service.triage.job_folders import UPLOADED, archives_root, job_folder
 from service.triage.nouns import Kind
@@ -87,7 +87,7 @@ class Upload:
             StoreUnavailable: the disk would be too full.
         """
         if self._free_bytes() - len(block) < self._least_free_bytes:
-            raise StoreUnavailable("the place of archives is full")
+            raise StoreUnavailable("there is no room left for archives")
         self._digest.update(block)
         self.size += len(block)
         return self._file.write(block)
@@ -134,7 +134,9 @@ class ArchiveJobs:
         with _nothing_left(folder), _told_as_store():
             folder.make()
             with folder.writing(UPLOADED) as path, path.open("wb") as file:
-                upload = Upload(file, lambda: disk_usage(path.parent).free, self.least_free_bytes)
+                is_local = isinstance(folder, LocalFolder)
+                least = self.least_free_bytes if is_local else 0
+                upload = Upload(file, lambda: disk_usage(path.parent).free, least)
                 name = write(upload)
             if not upload.size:
                 raise UnreadableArchive(EMPTY)

@@ -8,6 +8,7 @@ import re
 from base64 import b64decode
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 
 class Refused(ValueError):
@@ -123,8 +124,8 @@ def addresses(value: str) -> tuple[str, ...]:
     return tuple(address(each.strip()) for each in value.split(",") if each.strip())
 
 
-_HOST = r"(?:[^\s/?#@:\[\]\\]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?"
-_LOOPBACK = r"(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?"
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_ODD_IN_ADDRESS = re.compile(r"[\s\\\x00-\x1f\x7f]")
 
 
 def web_address(value: str) -> str:
@@ -133,9 +134,19 @@ def web_address(value: str) -> str:
     Raises:
         Refused: it is none.
     """
-    if not re.fullmatch(rf"https://{_HOST}(/\S*)?|http://{_LOOPBACK}(/\S*)?", value):
+    if not _is_private(value):
         raise Refused("an https address without credentials, or http on loopback")
     return value
+
+
+def _is_private(address: str) -> bool:
+    try:
+        url = urlsplit(address)
+        is_whole = bool(url.hostname) and url.port != 0  # a port that is none is a ValueError
+    except ValueError:
+        return False
+    is_safe = url.scheme == "https" or (url.scheme == "http" and url.hostname in _LOOPBACK)
+    return is_whole and is_safe and "@" not in url.netloc and _ODD_IN_ADDRESS.search(address) is None
 
 
 def webhook_secret(value: str) -> bytes:

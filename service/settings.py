@@ -88,7 +88,8 @@ class Settings:
         "",
         values.address,
         "Where uploaded archives and their results lie: a folder, or an fsspec address such as "
-        "`s3://bucket/ndr`. Empty: `archives` below `NDR_DATA_DIR`.",
+        "`s3://bucket/ndr`. Empty: `archives` below `NDR_DATA_DIR`. It belongs to one store of jobs alone. "
+        "Uploads leave 256 MiB of a disk free, and those that became no job go after two days.",
     )
     archive_sources: tuple[str, ...] = _setting(
         (),

@@ -10,6 +10,7 @@ from typing import TypeVar
 from uuid import uuid4
 
 from service.triage.folders import Folder
+from service.triage.job_folders import JOB
 
 LOOK_S = 2.0
 """How often those who work look whether they are to stop."""
@@ -36,11 +37,13 @@ class Brake:
     name: str = field(default_factory=lambda: f"stop-{uuid4().hex}")
 
     def pull(self) -> None:
-        """Stops the work.
+        """Stops the work; a job that was deleted has stopped, and stays deleted.
 
         Raises:
             OSError: the folder cannot be written; the work then goes on to the end of its chunks.
         """
+        if not self.folder.exists(JOB):
+            return
         with self.folder.writing(self.name) as path:
             path.touch()
 
@@ -50,7 +53,7 @@ class Brake:
         Raises:
             Stopped: it is.
         """
-        look_at = ticks() + self.look_s
+        look_at = ticks()
         for item in items:
             if ticks() >= look_at:
                 if self._is_pulled():
@@ -60,5 +63,5 @@ class Brake:
 
     def _is_pulled(self) -> bool:
         with suppress(OSError):
-            return self.folder.exists(self.name)
+            return self.folder.exists(self.name) or not self.folder.exists(JOB)
         return False

@@ -23,7 +23,6 @@ from distributed.scheduler import KilledWorker
 from model.errors import NdrError
 from service.errors import JobRefused, ServiceError
 from service.triage.addresses import shown
-from service.triage.brake import Stopped
 from service.triage.nouns import Chunk, Done, Execute, Work
 from service.triage.work import Options
 from service.version import VERSION
@@ -256,13 +255,13 @@ def _result(future: Future) -> Done:
     Raises:
         BrokenExecutor: its workers died.
         JobRefused: a worker cannot do it.
-        OSError, Stopped: as the work does.
+        OSError: as the work does.
     """
     try:
         done: Done = future.result()
     except (KilledWorker, CancelledError) as error:
         raise BrokenExecutor(str(error)) from error
-    except (NdrError, ServiceError, OSError, Stopped):
+    except (NdrError, ServiceError, OSError):
         raise
     except Exception as error:
         raise JobRefused(

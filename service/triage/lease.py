@@ -12,7 +12,7 @@ from typing import Self
 import structlog
 
 from service.errors import StoreUnavailable
-from service.triage.brake import Brake, Stopped
+from service.triage.brake import Brake
 from service.triage.nouns import Chunk, Done, Execute, Work
 from service.triage.orders import Order, OrderStore, Standing
 
@@ -122,9 +122,11 @@ class Lease:
             self.check()
             self._brake = brake
             try:
-                yield from execute(work, takewhile(self._is_wanted, chunks))
-            except Stopped:
-                raise Halted from None
+                for done in execute(work, takewhile(self._is_wanted, chunks)):
+                    if done.is_whole:
+                        yield done
+            finally:
+                self._brake = None
             self.check()
 
         return run
@@ -145,8 +147,8 @@ class Lease:
     def _renew(self) -> None:
         while not self._over.wait(self._beat_s):
             self.beat()
-            if self.is_halted and self._brake:
-                self._pull(self._brake)
+            if self.is_halted and (brake := self._brake):
+                self._pull(brake)
 
     def _pull(self, brake: Brake) -> None:
         try:

@@ -47,7 +47,7 @@ class Chunk:
         members: names within the archive, instead of a range.
         first: how many items stand before it, where that is known, for ids that count.
         is_planned: whether the archive could be read when it was cut; if not, this is all of it, and the
-            kind is what somebody said.
+            kind is what somebody said, or ``auto``.
     """
 
     number: int
@@ -126,6 +126,7 @@ class Done:
         errors: how many items could not be read.
         size: how many bytes of the archive were read.
         seconds: of work.
+        is_whole: whether it was worked off; nothing is kept of one that was stopped before.
     """
 
     chunk: int
@@ -135,6 +136,7 @@ class Done:
     errors: int
     size: int
     seconds: float
+    is_whole: bool = True
 
 
 Work = Callable[[Chunk], Done]

@@ -15,6 +15,7 @@ from service.triage import parts
 from service.triage.brake import Brake
 from service.triage.chunk_size import chunk_bytes_for
 from service.triage.folders import Folder
+from service.triage.job_folders import JOB
 from service.triage.lease import Lease
 from service.triage.nouns import Execute
 from service.triage.orders import Wish
@@ -25,7 +26,6 @@ from service.triage.work import Options
 
 REPORT_JSON = "report.json"
 REPORT_PAGE = "report.{language}.html"
-_JOB = "job.json"
 
 _log = structlog.get_logger()
 
@@ -97,5 +97,5 @@ def prepared(folder: Folder, archives: tuple[str, ...], options: Options) -> Job
         _log.info("job_begun_anew", reason=str(refusal))
     for name in folder.names(parts.PARTS):
         folder.remove(f"{parts.PARTS}/{name}")
-    folder.remove(_JOB)  # the last, so that after a kill in between it is refused again
+    folder.remove(JOB)  # the last, so that after a kill in between it is refused again
     return prepare(folder, archives, options)

@@ -11,6 +11,7 @@ from importlib import import_module
 
 from service.errors import UnreadableArchive
 from service.triage.addresses import SCHEMES, Stat, Stream, name_of, open_at, stat
+from service.triage.brake import Brake
 from service.triage.guards import CUT_OFF, HEAD_BYTES, Limits, Meter
 from service.triage.nouns import Packing
 
@@ -36,6 +37,7 @@ class Source:
         schemes: of addresses that may be read.
         column: the column of replies in a table, by name or by number from 1; ``None`` finds it.
         called: what its items are called after; empty: after its file.
+        brake: stops reading.
     """
 
     address: str
@@ -44,6 +46,7 @@ class Source:
     schemes: frozenset[str] = SCHEMES
     column: str | None = None
     called: str = ""
+    brake: Brake | None = None
 
     @property
     def name(self) -> str:
@@ -67,9 +70,11 @@ class Source:
         Raises:
             OSError: it cannot be read.
             UnreadableArchive: it is damaged, cut off or a bomb; what came before was whole.
+            Stopped: nobody wants it any more.
         """
         with closing(self.open(offset)) as stream:
-            yield from unpacked(stream, self.packing, self.limits)
+            found = unpacked(stream, self.packing, self.limits)
+            yield from self.brake.watched(found) if self.brake else found
 
     def head(self) -> bytes:
         """The first 64 KiB of its content, or as much as can be read.

@@ -9,14 +9,14 @@ from dataclasses import replace
 from service.errors import UnreadableArchive
 from service.triage import addresses
 from service.triage.addresses import SCHEMES, shown
-from service.triage.formats import CLAIMS, UNPACKED_ONLY, csv_table, format_of, maildir
+from service.triage.formats import CLAIMS, SURE_CLAIMS, UNPACKED_ONLY, csv_table, format_of, maildir
 from service.triage.formats.records import WHOLE, Part
 from service.triage.guards import EMPTY, HEAD_BYTES, NESTED, Limits, is_packed
 from service.triage.nouns import FOLDERS, Chunk, Kind, Packing
 from service.triage.packing import Source, packing_of
 
 CHUNK_BYTES = 8 << 20
-_NOTHING = b"\xef\xbb\xbf\0 \t\r\n"
+_BLANK = b"\xef\xbb\xbf\0 \t\r\n"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _UNKNOWN = (
     "no archive that is read here: no mbox, zip, tar, NDJSON of messages or replies, Outlook data file, log "
@@ -90,7 +90,7 @@ def parts_of(source: Source, kind: Kind, chunk_bytes: int) -> Iterator[Part]:
 
 
 def source_of(source: Source, kind: Kind) -> tuple[Kind, Source]:
-    """The kind of an archive, and the archive with its packing; a kind that is named need only be possible.
+    """The kind of an archive, and the archive with its packing; a kind that is named is mostly believed.
 
     Raises:
         OSError: it is not there, or cannot be reached.
@@ -138,16 +138,14 @@ def _recognised(source: Source) -> tuple[Kind, Packing]:
 
 
 def _kind_of(head: bytes, packing: Packing) -> Kind:
-    if not head.strip(_NOTHING):
+    if not head.strip(_BLANK):
         raise UnreadableArchive(EMPTY)
     kind = next((kind for kind, claims in CLAIMS if claims(head)), None)
     if kind is not None:
         _check_packing(kind, packing)
         return kind
     if is_packed(head):
-        raise UnreadableArchive(
-            NESTED if packing is not Packing.NONE else "archives of this kind are not read"
-        )
+        raise UnreadableArchive(_packed(packing))
     if head.startswith(_UTF_16):
         raise UnreadableArchive("a text in UTF-16 that is no log; save it in UTF-8")
     raise UnreadableArchive(_UNKNOWN)
@@ -158,20 +156,33 @@ def _believed(source: Source, kind: Kind) -> Source:
 
     Raises:
         OSError: it is not there, or cannot be reached.
-        UnreadableArchive: it cannot be of that kind.
+        UnreadableArchive: it is surely something else.
     """
-    if source.stat().is_folder:
-        if kind not in FOLDERS:
-            raise UnreadableArchive(f"it is a folder, not of the kind {kind}")
+    if kind in FOLDERS:
         return source
+    if source.stat().is_folder:
+        raise UnreadableArchive(f"it is a folder, not {kind}")
     found = replace(source, packing=packing_of(_stored_head(source)))
     head = found.head()
-    if not head.strip(_NOTHING):
+    if not head.strip(_BLANK):
         raise UnreadableArchive(EMPTY)
-    if kind in FOLDERS or not format_of(kind).could_be(head):
-        raise UnreadableArchive(f"it is not of the kind {kind}; without a kind its content tells what it is")
+    if not any(claims(head) for each, claims in CLAIMS if each is kind):
+        _check_is_no_other(head, found.packing, kind)
     _check_packing(kind, found.packing)
     return found
+
+
+def _check_is_no_other(head: bytes, packing: Packing, kind: Kind) -> None:
+    other = next((each for each, claims in SURE_CLAIMS if claims(head)), None)
+    if other is not None:
+        raise UnreadableArchive(f"it is {other}, not {kind}; without a kind its content tells what it is")
+    if is_packed(head):
+        raise UnreadableArchive(_packed(packing))
+
+
+def _packed(packing: Packing) -> str:
+    """Why something packed is not read."""
+    return NESTED if packing is not Packing.NONE else "archives of this kind are not read"
 
 
 def _check_packing(kind: Kind, packing: Packing) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from service.errors import UnreadableArchive
 from service.triage.addresses import SCHEMES
+from service.triage.brake import Brake
 from service.triage.formats import format_of
 from service.triage.formats.records import WHOLE, Part
 from service.triage.guards import Limits, id_of
@@ -23,6 +24,7 @@ def items(
     limits: Limits | None = None,
     column: str | None = None,
     called: str = "",
+    brake: Brake | None = None,
 ) -> Iterator[Item]:
     """The items of a chunk, in order; one that cannot be read has an error, and the rest goes on.
 
@@ -34,13 +36,16 @@ def items(
         limits: what an archive may hold, as it was planned.
         column: the column of replies in tables, as it was planned.
         called: what the archive is called in ids; left out: as its file is.
+        brake: stops reading.
 
     Raises:
         OSError: the archive is not there, or cannot be reached; to try again may help.
+        Stopped: nobody wants it any more.
     """
-    source = Source(chunk.address, chunk.packing, limits or Limits(), schemes, column, called)
+    source = Source(chunk.address, chunk.packing, limits or Limits(), schemes, column, called, brake)
     try:
-        yield from _items(source, chunk)
+        found = _items(source, chunk)
+        yield from brake.watched(found) if brake else found
     except UnreadableArchive as refusal:
         yield Item(id_of(source.name), b"", error=refusal.reason)
 

@@ -20,6 +20,7 @@ from service.triage import addresses, parts, planning
 from service.triage.addresses import name_of, shown
 from service.triage.brake import Brake
 from service.triage.folders import Folder
+from service.triage.job_folders import JOB
 from service.triage.nouns import Chunk, Done, Execute, Kind, Packing, Work
 from service.triage.work import Bound, ChunkWork, Options
 from service.version import VERSION
@@ -30,7 +31,6 @@ MOST_FAILURES = 5
 AHEAD = 2
 """Chunks that wait for each worker."""
 
-_JOB = "job.json"
 _CHUNKS = "chunks.ndjson"
 _FORMAT = 2
 
@@ -105,7 +105,7 @@ def prepare(folder: Folder, archives: Sequence[str], options: Options) -> Job:
         if known:
             _check(folder, told)
     if not known:
-        with folder.writing(_JOB) as path:
+        with folder.writing(JOB) as path:
             path.write_bytes(orjson.dumps(told, option=orjson.OPT_INDENT_2))
     for below in ("", parts.PARTS):
         folder.sweep(below)
@@ -118,7 +118,7 @@ def is_begun(folder: Folder) -> bool:
     Raises:
         OSError: the folder cannot be reached.
     """
-    return folder.exists(_JOB)
+    return folder.exists(JOB)
 
 
 def run(job: Job, execute: Execute, on_done: Callable[[Done], None]) -> tuple[Done, ...]:
@@ -268,7 +268,7 @@ def _check(folder: Folder, told: dict[str, Any]) -> None:
         JobRefused: it is.
     """
     try:
-        known = orjson.loads(folder.read(_JOB))
+        known = orjson.loads(folder.read(JOB))
     except ValueError:
         known = None
     if not isinstance(known, dict):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from threading import Event
 from typing import TypeVar
@@ -16,7 +17,7 @@ from model.errors import NdrError, UnknownName
 from service.clock import Clock, now
 from service.errors import CallFailed, CallRefused, ServiceError, StoreUnavailable
 from service.logs import places_of
-from service.triage.job_folders import job_folder, sweep_uploads, unheard_of
+from service.triage.job_folders import job_folder, sweep_uploads, unordered_uploads
 from service.triage.lease import BEAT_S, Halted, Lease
 from service.triage.nouns import Execute
 from service.triage.order_work import OrderWork
@@ -136,23 +137,19 @@ class Runner:
         return True
 
     def sweep(self) -> None:
-        """Deletes the orders whose time is over, each with its folder, and uploads that never ended.
+        """Deletes the orders whose time is over, each with its folder, and uploads that never became one.
 
         Raises:
             StoreUnavailable: the store cannot be reached.
         """
         for order in self._store.expired():
-            try:
-                job_folder(self._root, order.wish.id).remove_all()
+            if not self._is_deleted(order.wish.id):
+                continue
+            with suppress(UnknownName):  # another runner was faster
                 self._store.remove(order.wish.id)
-            except OSError as error:
-                _log.warning("order_not_deleted", order=order.wish.id, reason=_reason(error))
-            except UnknownName:
-                continue  # another runner was faster
-            else:
                 _log.info("order_deleted", order=order.wish.id)
         before = self._clock() - NO_UPLOAD_TAKES
-        count = sweep_uploads(self._root, before) + self._sweep_unheard_of(before)
+        count = sweep_uploads(self._root, before) + self._sweep_unordered(before)
         if count:
             _log.info("uploads_deleted", count=count)
 
@@ -182,15 +179,23 @@ class Runner:
             self._sweep_at = self._clock() + SWEEP_EVERY
         return worked
 
-    def _sweep_unheard_of(self, before: datetime) -> int:
+    def _sweep_unordered(self, before: datetime) -> int:
         count = 0
-        for order_id in unheard_of(self._root, before):
+        for order_id in unordered_uploads(self._root, before):
             try:
                 self._store.get(order_id)
             except UnknownName:
-                job_folder(self._root, order_id).remove_all()
-                count += 1
+                count += self._is_deleted(order_id)
         return count
+
+    def _is_deleted(self, order_id: str) -> bool:
+        """Deletes the folder of a job; trouble with it is told, and does not end the runner."""
+        try:
+            job_folder(self._root, order_id).remove_all()
+        except OSError as error:
+            _log.warning("order_not_deleted", order=order_id, reason=_reason(error))
+            return False
+        return True
 
     def _finish(self, order: Order, state: State, reason: str | None, lease: Lease) -> None:
         was_ours = self._patiently(lambda: self._store.finish(order.wish.id, self.name, state, reason))

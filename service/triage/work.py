@@ -15,7 +15,7 @@ from model.types import Form
 from service.orphan import when_orphaned
 from service.triage import parts, reading, rows
 from service.triage.addresses import SCHEMES
-from service.triage.brake import Brake
+from service.triage.brake import Brake, Stopped
 from service.triage.folders import Folder
 from service.triage.frugal import Seen, forget, frugal_diagnoser, give_back
 from service.triage.guards import Limits
@@ -83,14 +83,16 @@ class ChunkWork:
     brake: Brake | None = None
 
     def __call__(self, chunk: Chunk) -> Done:
-        """Reads, diagnoses and stores one chunk; an item that fails is a row with its error.
+        """Reads, diagnoses and stores one chunk, unless it is stopped; an item that fails is a row.
 
         Raises:
             OSError: the archive cannot be reached, or the part file not written; to try again may help.
-            Stopped: nobody wants it any more.
         """
         began, count = time.perf_counter(), _Count()
-        written = parts.write(self.folder, chunk.number, self._rows(chunk, count))
+        try:
+            written = parts.write(self.folder, chunk.number, self._rows(chunk, count))
+        except Stopped:
+            return Done(chunk.number, "", items=0, rows=0, errors=0, size=0, seconds=0.0, is_whole=False)
         done = Done(
             chunk=chunk.number,
             part=self.folder.address_of(parts.part_of(chunk.number)),
@@ -107,10 +109,15 @@ class ChunkWork:
     def _rows(self, chunk: Chunk, count: _Count) -> Iterator[Row]:
         options, archive = self.options, self.names[chunk.address]
         items = reading.items(
-            chunk, schemes=options.schemes, limits=options.limits, column=options.column, called=archive
+            chunk,
+            schemes=options.schemes,
+            limits=options.limits,
+            column=options.column,
+            called=archive,
+            brake=self.brake,
         )
         diagnoser = options.diagnoser()
-        for item in self.brake.watched(items) if self.brake else items:
+        for item in items:
             found = rows_of(diagnoser, archive, item)
             count.items += 1
             count.errors += found[0].error is not None

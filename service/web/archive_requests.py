@@ -43,7 +43,9 @@ class UploadQuerySchema(_RequestSchema):
         Kind,
         by_value=True,
         validate=validate.NoneOf(FOLDERS, error="A folder is uploaded as zip or tar."),
-        metadata={"description": "What the archive is; left out: its content tells."},
+        metadata={
+            "description": "What the archive is; left out: its content tells. What surely is another is refused."
+        },
     )
 
     @post_load
@@ -64,7 +66,12 @@ class AddressesSchema(_RequestSchema):
         },
     )
     kind = fields.Enum(
-        Kind, by_value=True, metadata={"description": "What the archives are; left out: their content tells."}
+        Kind,
+        by_value=True,
+        metadata={
+            "description": "What the archives are; left out: their content tells. What surely is another is "
+            "refused."
+        },
     )
 
 

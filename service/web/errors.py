@@ -140,8 +140,8 @@ STORE_UNAVAILABLE = ProblemType(
     "store-unavailable",
     503,
     "The place for it cannot be used",
-    "The folder of `NDR_DATA_DIR`, or what `NDR_DATABASE_URL` or `NDR_ARCHIVE_DIR` names, cannot be read or "
-    "written, so corrections or jobs cannot be kept; everything else works.",
+    "The folder of `NDR_DATA_DIR`, or what `NDR_DATABASE_URL` or `NDR_ARCHIVE_DIR` names, is full or cannot "
+    "be read or written, so corrections or jobs cannot be kept; everything else works.",
 )
 
 PROBLEM_TYPES = (

@@ -19,36 +19,40 @@ class Format(NamedTuple):
         parts: the parts that workers read, which hold each item once; raises ``UnreadableArchive``.
         read: the items of one part; raises ``UnreadableArchive`` where that holds for the whole archive.
         has_members: whether parts are lists of members; a file of that kind cannot be compressed.
-        could_be: whether a file whose content opens so can be of this kind, where somebody says that it is;
-            folders are not asked.
     """
 
     kind: Kind
     parts: Callable[[Source, int], Iterator[Part]]
     read: Callable[[Source, Part], Iterator[Item]]
     has_members: bool = False
-    could_be: Callable[[bytes], bool] = bool
 
 
 FORMATS = (
-    Format(Kind.MBOX, mbox.parts, mbox.read, could_be=mbox.has_from_line),
+    Format(Kind.MBOX, mbox.parts, mbox.read),
     Format(Kind.MAILDIR, maildir.parts, maildir.read, has_members=True),
     Format(Kind.FOLDER, folder.parts, folder.read, has_members=True),
-    Format(Kind.ZIP, zip_file.parts, zip_file.read, has_members=True, could_be=zip_file.claims),
-    Format(Kind.TAR, tar_file.parts, tar_file.read, could_be=tar_file.claims),
-    Format(Kind.MESSAGES, ndjson.parts, ndjson.read, could_be=ndjson.has_json),
+    Format(Kind.ZIP, zip_file.parts, zip_file.read, has_members=True),
+    Format(Kind.TAR, tar_file.parts, tar_file.read),
+    Format(Kind.MESSAGES, ndjson.parts, ndjson.read),
     Format(Kind.TABLE, csv_table.parts, csv_table.read),
-    Format(Kind.LOG, log.parts, log.read, could_be=log.claims),
-    Format(Kind.PST, pst.parts, pst.read, could_be=pst.claims),
+    Format(Kind.LOG, log.parts, log.read),
+    Format(Kind.PST, pst.parts, pst.read),
 )
 """All formats."""
 
-CLAIMS: tuple[tuple[Kind, Callable[[bytes], bool]], ...] = (
+Claim = tuple[Kind, Callable[[bytes], bool]]
+
+SURE_CLAIMS: tuple[Claim, ...] = (
     (Kind.ZIP, zip_file.claims),
     (Kind.PST, pst.claims),
     (Kind.TAR, tar_file.claims),
     (Kind.MBOX, mbox.claims),
     (Kind.MESSAGES, ndjson.claims),
+)
+"""What a content begins with that is of no other kind, whatever somebody says of it."""
+
+CLAIMS: tuple[Claim, ...] = (
+    *SURE_CLAIMS,
     (Kind.LOG, log.claims),
     (Kind.MESSAGES, ndjson.claims_loosely),
     (Kind.TABLE, csv_table.claims),

@@ -28,11 +28,6 @@ def claims(head: bytes) -> bool:
     return _FROM.match(head.lstrip(b"\r\n")) is not None
 
 
-def has_from_line(head: bytes) -> bool:
-    """Whether a message of an mbox opens somewhere in a content, if not at its beginning."""
-    return claims(head) or _find(head, CUT.before, len(head)) >= 0
-
-
 def holds_several(raw: bytes) -> bool:
     """Whether some bytes are an mbox of more than one message."""
     first = len(raw) - len(raw.lstrip(b"\r\n"))

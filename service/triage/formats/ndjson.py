@@ -52,11 +52,6 @@ def claims_loosely(head: bytes) -> bool:
     return isinstance(value, dict) and _content_of(value) is not None
 
 
-def has_json(head: bytes) -> bool:
-    """Whether a content opens like JSON that can be evidence: an object or a string."""
-    return head.removeprefix(_BOM).lstrip().startswith((b"{", b'"'))
-
-
 def read(source: Source, part: Part) -> Iterator[Item]:
     """What the lines hold that begin in a range; empty lines are passed over."""
     for record in records(source, LINES, part):

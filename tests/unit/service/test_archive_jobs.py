@@ -30,7 +30,7 @@ def test_an_upload_is_taken_where_there_is_room(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_takes_no_upload_and_keeps_nothing_of_it(tmp_path: Path) -> None:
-    with pytest.raises(StoreUnavailable, match="the place of archives is full"):
+    with pytest.raises(StoreUnavailable, match="there is no room left for archives"):
         jobs_in(tmp_path, 1 << 62).take_upload(Request(), None, write)
 
     assert [] == list((tmp_path / "archives").iterdir())

@@ -1,8 +1,10 @@
 """Archives are recognised by content, planned in chunks that hold all once, and refused in clear words."""
 
 import gzip
+import io
 import pickle
 import random
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,6 +32,13 @@ CONTENTS = {
 }
 EMPTY = "there is nothing in it"
 NESTED = "an archive within an archive is not read; hand it in by itself"
+
+
+def zipped(name: str, content: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(name, content)
+    return file.getvalue()
 
 
 @pytest.fixture
@@ -115,33 +124,52 @@ def test_chunks_are_numbered_on_and_a_bad_archive_does_not_stop_the_next(tmp_pat
     assert chunks == pickle.loads(pickle.dumps(chunks))  # noqa: S301
 
 
-def test_a_kind_that_is_named_is_believed(file: Path) -> None:
-    file.write_bytes(b"preface\n\n" + MBOX)
-    (chunk,) = plan([str(file)], kind=Kind.MBOX)
+@pytest.mark.parametrize(
+    ("kind", "raw", "whole", "broken"),
+    [
+        pytest.param(Kind.MBOX, b"preface\n\n" + MBOX, 1, 1, id="the end of a message"),
+        pytest.param(Kind.MBOX, b"QUJD\n" * 20_000 + b"\n" + MBOX, 1, 1, id="the end of a long one"),
+        pytest.param(Kind.MESSAGES, b'.1.1 x"}\n' + CONTENTS[Kind.MESSAGES], 1, 1, id="the end of a line"),
+        pytest.param(
+            Kind.ZIP, b"#!/bin/sh\n" + zipped("a.eml", MBOX), 1, 0, id="an archive that unpacks itself"
+        ),
+        pytest.param(Kind.TABLE, b"550 5.1.1 x\n551 5.1.6 y\n", 2, 0, id="a list"),
+    ],
+)
+def test_a_kind_that_is_named_is_believed(
+    file: Path, kind: Kind, raw: bytes, whole: int, broken: int
+) -> None:
+    file.write_bytes(raw)
+    (chunk,) = plan([str(file)], kind=kind)
+    found = [item.error for item in items(chunk)]
 
-    assert chunk.kind is Kind.MBOX
-    assert [item.error for item in items(chunk)] == [
-        "what stands before the first From line is no message",
-        None,
-    ]
+    assert chunk.kind is kind
+    assert (whole, broken) == (found.count(None), len(found) - found.count(None))
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    (chunk,) = plan([str(tmp_path)], kind=Kind.MBOX)
+
+    assert ["it is a folder, not mbox"] == [item.error for item in items(chunk)]
 
 
 @pytest.mark.parametrize(
     ("kind", "raw", "reason"),
     [
-        (Kind.MBOX, b"preface\n\nFrom then on, all failed.\n", "not of the kind mbox"),
-        (Kind.MBOX, CONTENTS[Kind.ZIP], "not of the kind mbox"),
-        (Kind.ZIP, MBOX, "not of the kind zip"),
-        (Kind.ZIP, gzip.compress(MBOX), "not of the kind zip"),
-        (Kind.TAR, MBOX, "not of the kind tar"),
-        (Kind.PST, MBOX, "not of the kind pst"),
-        (Kind.MESSAGES, MBOX, "not of the kind ndjson"),
-        (Kind.LOG, MBOX, "not of the kind log"),
+        (Kind.MBOX, CONTENTS[Kind.ZIP], "it is zip, not mbox"),
+        (Kind.MBOX, CONTENTS[Kind.MESSAGES], "it is ndjson, not mbox"),
+        (Kind.MBOX, b"7z\xbc\xaf\x27\x1c" + bytes(60), "archives of this kind are not read"),
+        (Kind.ZIP, MBOX, "it is mbox, not zip"),
+        (Kind.ZIP, gzip.compress(MBOX), "it is mbox, not zip"),
+        (Kind.TAR, MBOX, "it is mbox, not tar"),
+        (Kind.PST, MBOX, "it is mbox, not pst"),
+        (Kind.MESSAGES, MBOX, "it is mbox, not ndjson"),
+        (Kind.LOG, MBOX, "it is mbox, not log"),
         (Kind.TABLE, b"name,size\na,1\nb,2\n", "no column of it holds SMTP replies"),
         (Kind.MBOX, b"\n", EMPTY),
     ],
 )
-def test_a_file_that_is_not_of_the_kind_that_is_named_is_refused(
+def test_a_file_that_surely_is_of_another_kind_than_is_named_is_refused(
     file: Path, kind: Kind, raw: bytes, reason: str
 ) -> None:
     file.write_bytes(raw)

@@ -22,7 +22,7 @@ from service.runner_keeper import Keeper
 from service.settings import Settings
 from service.triage import results
 from service.triage.brake import Brake
-from service.triage.folders import folder_at
+from service.triage.folders import LocalFolder, folder_at
 from service.triage.job_folders import archives_root, job_folder
 from service.triage.lease import Halted, Lease
 from service.triage.nouns import Chunk, Done, Execute, Work
@@ -416,18 +416,24 @@ def test_uploads_that_never_ended_are_deleted_after_two_days(place: Place) -> No
 
 
 @pytest.mark.parametrize(
-    ("is_ordered", "more", "is_there"),
-    [(False, [], False), (True, [], True), (False, ["job.json"], True)],
+    ("name", "is_ordered", "more", "is_there"),
+    [
+        pytest.param("0f" * 16, False, [], False, id="nobody ordered it"),
+        pytest.param(f"{1:032x}", True, [], True, id="somebody did"),
+        pytest.param("0f" * 16, False, ["job.json"], True, id="somebody worked on it"),
+        pytest.param("letters", False, [], True, id="it is no job's"),
+    ],
 )
 def test_an_upload_that_nobody_ordered_is_deleted_after_two_days(
-    place: Place, *, is_ordered: bool, more: list[str], is_there: bool
+    place: Place, name: str, *, is_ordered: bool, more: list[str], is_there: bool
 ) -> None:
-    order_id = place.order() if is_ordered else "0f" * 16
-    folder = Path(place.root, order_id)
+    if is_ordered:
+        assert name == place.order()
+    folder = Path(place.root, name)
     folder.mkdir(parents=True)
-    for name in ("archive", *more):
-        (folder / name).write_bytes(b"From ")
-        os.utime(folder / name, (place.clock.now.timestamp(),) * 2)
+    for file in ("archive", *more):
+        (folder / file).write_bytes(b"From ")
+        os.utime(folder / file, (place.clock.now.timestamp(),) * 2)
     place.clock.now += timedelta(days=2)
     place.runner().sweep()
     assert folder.exists()
@@ -435,6 +441,28 @@ def test_an_upload_that_nobody_ordered_is_deleted_after_two_days(
     place.clock.now += timedelta(seconds=1)
     place.runner().sweep()
     assert is_there == folder.exists()
+
+
+@pytest.mark.parametrize("is_expired", [True, False])
+def test_a_folder_that_cannot_be_deleted_does_not_end_the_runner(
+    place: Place, monkeypatch: pytest.MonkeyPatch, *, is_expired: bool
+) -> None:
+    def refuse(_folder: LocalFolder) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    order_id = place.order() if is_expired else "0f" * 16
+    if is_expired:
+        place.store.cancel(order_id)
+    folder = Path(place.root, order_id)
+    folder.mkdir(parents=True)
+    (folder / "archive").write_bytes(b"From ")
+    os.utime(folder / "archive", (place.clock.now.timestamp(),) * 2)
+    monkeypatch.setattr(LocalFolder, "remove_all", refuse)
+    place.clock.now += timedelta(days=KEEP_DAYS + 1)
+    place.runner().sweep()
+
+    assert folder.exists()
+    assert not is_expired or place.get(order_id)
 
 
 def test_ends_are_told(place: Place) -> None:
