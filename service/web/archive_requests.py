@@ -43,9 +43,7 @@ class UploadQuerySchema(_RequestSchema):
         Kind,
         by_value=True,
         validate=validate.NoneOf(FOLDERS, error="A folder is uploaded as zip or tar."),
-        metadata={
-            "description": "What the archive is; left out: its content tells. What surely is another is refused."
-        },
+        metadata={"description": "What the archive is; left out: its content tells."},
     )
 
     @post_load
