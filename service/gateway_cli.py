@@ -114,8 +114,8 @@ def imap(*, every: float, once: bool, state: str | None, **given: Any) -> int:
     password = partial(_password, given["password_file"])
     password()
     mailbox = Mailbox(**{name: given[name] for name in names}, password=password)
-    with Done(_state_file(state)) as done:
-        return poll(Poller(mailbox, diagnose, store, done), every_s=None if once else every)
+    done = Done(_state_file(state))
+    return poll(Poller(mailbox, diagnose, store, done), every_s=None if once else every)
 
 
 def _diagnose(given: Mapping[str, Any], *, in_headers: bool, **client: Any) -> Diagnose:

@@ -26,12 +26,14 @@ class SqliteFile:
         migrations: scripts, each of which brings the file one ``user_version`` further; one that is out in
             the world is never changed.
         is_durable: whether what was written outlives a crash of the machine, at the price of some speed.
+        place: what to call it where it cannot be used.
     """
 
     folder: Path | None
     name: str
     migrations: tuple[str, ...]
     is_durable: bool = False
+    place: str = "the folder of NDR_DATA_DIR"
 
     @property
     def exists(self) -> bool:
@@ -54,7 +56,7 @@ class SqliteFile:
                 yield database
         except (sqlite3.Error, OSError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
-            raise StoreUnavailable(f"the folder of NDR_DATA_DIR cannot be used: {reason}") from error
+            raise StoreUnavailable(f"{self.place} cannot be used: {reason}") from error
 
     def _connected(self, file: Path) -> sqlite3.Connection:
         database = sqlite3.connect(file, timeout=WAIT_S, isolation_level=None)

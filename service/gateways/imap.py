@@ -7,21 +7,20 @@ import imaplib
 import os
 import re
 import signal
-import sqlite3
 import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import structlog
 
-from service.errors import CallFailed, ServiceError, SettingError
+from service.errors import CallFailed, ServiceError, SettingError, StoreUnavailable
 from service.gateways.asking import Diagnose
 from service.gateways.stores import Store
+from service.sqlite_file import SqliteFile
 
 TIMEOUT_S = 60.0
 MOST_MAIL_BYTES = 36 << 20
@@ -29,6 +28,11 @@ MOST_MAIL_BYTES = 36 << 20
 
 MOST_FAILURES = 3
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+_FORMS = (
+    "CREATE TABLE IF NOT EXISTS done (mailbox TEXT, validity INTEGER, uid INTEGER, "
+    "PRIMARY KEY (mailbox, validity, uid)) WITHOUT ROWID",
+)
 
 log = structlog.get_logger()
 
@@ -109,43 +113,33 @@ class Mailbox:
 
 
 class Done:
-    """Remembers which mails are done, by UIDVALIDITY and UID; use it as a context manager.
+    """Remembers which mails are done, by UIDVALIDITY and UID.
 
     Args:
         file: where to, made when it is not there.
+
+    Raises:
+        StoreUnavailable: it cannot be used; each method raises that, too.
     """
 
     def __init__(self, file: Path) -> None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        self._database = sqlite3.connect(file)
-        self._database.execute("PRAGMA synchronous = FULL")
-        self._database.execute(
-            "CREATE TABLE IF NOT EXISTS done (mailbox TEXT, validity INTEGER, uid INTEGER, "
-            "PRIMARY KEY (mailbox, validity, uid)) WITHOUT ROWID"
-        )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._database.close()
+        self._file = SqliteFile(file.parent, file.name, _FORMS, is_durable=True, place=f"the file {file}")
+        with self._file.opened():
+            pass
 
     def has(self, mailbox: str, validity: int, uid: int) -> bool:
         """Whether a mail is done."""
-        found = self._database.execute(
-            "SELECT 1 FROM done WHERE mailbox = ? AND validity = ? AND uid = ?", (mailbox, validity, uid)
-        )
-        return found.fetchone() is not None
+        with self._file.opened() as database:
+            found = database.execute(
+                "SELECT 1 FROM done WHERE mailbox = ? AND validity = ? AND uid = ?", (mailbox, validity, uid)
+            )
+            return found.fetchone() is not None
 
     def add(self, mailbox: str, validity: int, uid: int) -> None:
         """Remembers that a mail is done; numbers of an earlier UIDVALIDITY mean nothing any more and go."""
-        with self._database:
-            self._database.execute(
-                "DELETE FROM done WHERE mailbox = ? AND validity <> ?", (mailbox, validity)
-            )
-            self._database.execute("INSERT OR IGNORE INTO done VALUES (?, ?, ?)", (mailbox, validity, uid))
+        with self._file.opened() as database:
+            database.execute("DELETE FROM done WHERE mailbox = ? AND validity <> ?", (mailbox, validity))
+            database.execute("INSERT OR IGNORE INTO done VALUES (?, ?, ?)", (mailbox, validity, uid))
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +158,7 @@ class Poller:
             OSError: the server cannot be reached, or the result cannot be stored.
             imaplib.IMAP4.error: the server refuses.
             CallFailed: a mail was left, for example because the service cannot be reached.
+            StoreUnavailable: what is done cannot be remembered.
         """
         stored, failures = 0, list[CallFailed]()
         with self.mailbox.opened() as server:
@@ -232,7 +227,7 @@ def _looked(poller: Poller, stopped: threading.Event) -> bool:
     try:
         stored = poller.look(stopped)
     except (OSError, imaplib.IMAP4.error, ServiceError, ValueError) as error:
-        reason = str(error) if isinstance(error, CallFailed) else type(error).__name__
+        reason = str(error) if isinstance(error, CallFailed | StoreUnavailable) else type(error).__name__
         log.warning("mailbox_left", reason=reason)
         return False
     log.info("mailbox_looked", stored=stored)

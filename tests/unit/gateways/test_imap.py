@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from service.errors import CallFailed, SettingError
+from service.errors import CallFailed, SettingError, StoreUnavailable
 from service.gateways.imap import Done, Mailbox, Poller, run
 
 ANSWER = {"kind": "bounce"}
@@ -122,8 +122,7 @@ class Shelf:
 def look(server: Server, shelf: Any, state: Path, **options: Any) -> int:
     port = server.server_address[1]
     mailbox = Mailbox("127.0.0.1", port, "office", lambda: 'se"cret', no_tls=True, **options)
-    with Done(state) as done:
-        return Poller(mailbox, lambda _: ANSWER, shelf, done).look(threading.Event())
+    return Poller(mailbox, lambda _: ANSWER, shelf, Done(state)).look(threading.Event())
 
 
 def test_unread_mails_are_stored_in_order_and_marked_as_read(serving: Any, tmp_path: Path) -> None:
@@ -228,15 +227,32 @@ def test_one_look_says_whether_something_is_left(
     serving: Any, tmp_path: Path, failures: list[Exception], code: int
 ) -> None:
     mailbox = Mailbox("127.0.0.1", serving(1).server_address[1], "office", lambda: "secret", no_tls=True)
-    with Done(tmp_path / "state") as done:
-        assert code == run(Poller(mailbox, lambda _: ANSWER, Shelf(*failures), done), every_s=None)
+    poller = Poller(mailbox, lambda _: ANSWER, Shelf(*failures), Done(tmp_path / "state"))
+    assert code == run(poller, every_s=None)
 
 
 def test_nobody_there_is_left_for_later(tmp_path: Path) -> None:
-    with socket.socket() as taken, Done(tmp_path / "state") as done:
+    with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         mailbox = Mailbox("127.0.0.1", taken.getsockname()[1], "office", lambda: "secret", no_tls=True)
-        assert run(Poller(mailbox, lambda _: ANSWER, Shelf(), done), every_s=None) == 75
+        poller = Poller(mailbox, lambda _: ANSWER, Shelf(), Done(tmp_path / "state"))
+        assert run(poller, every_s=None) == 75
+
+
+def test_what_cannot_be_remembered_is_left_for_later(serving: Any, tmp_path: Path) -> None:
+    server, state = serving(2), tmp_path / "state"
+    mailbox = Mailbox("127.0.0.1", server.server_address[1], "office", lambda: "secret", no_tls=True)
+    poller = Poller(mailbox, lambda _: ANSWER, Shelf(), Done(state))
+    state.write_bytes(b"no database" * 1000)
+
+    assert 75 == run(poller, every_s=None)
+    assert {1, 2} == server.unseen
+
+
+def test_a_file_that_cannot_be_used_is_named_at_once(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    with pytest.raises(StoreUnavailable, match=f"the file {tmp_path}/state cannot be used: unable to open"):
+        Done(tmp_path / "state")
 
 
 @pytest.mark.parametrize(
@@ -271,6 +287,6 @@ def test_a_token_that_is_refused_leaves_the_mails_for_later(serving: Any, tmp_pa
     server = serving(1)
     server.refuses_tokens = True
     mailbox = Mailbox("127.0.0.1", server.server_address[1], "o", lambda: "old", no_tls=True, oauth=True)
-    with Done(tmp_path / "state") as done:
-        assert 75 == run(Poller(mailbox, lambda _: ANSWER, Shelf(), done), every_s=None)
+    poller = Poller(mailbox, lambda _: ANSWER, Shelf(), Done(tmp_path / "state"))
+    assert 75 == run(poller, every_s=None)
     assert {1} == server.unseen
