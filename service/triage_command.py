@@ -26,7 +26,7 @@ from service.triage.folders import Folder, folder_at
 from service.triage.nouns import Chunk, Done, Execute, Kind, Work
 from service.triage.report import About, versions_of, write_report
 from service.triage.run import Job, is_begun, prepare, run
-from service.triage.work import Options
+from service.triage.work import Options, make_room
 from service.triage_progress import Progress, Sums
 
 TOP = 10
@@ -190,10 +190,10 @@ class Interrupts:
 
 def _finish(job: Job, sums: Sums, request: Request, language: str) -> None:
     """Writes the results and the report, and says what there was."""
+    about = About(", ".join(map(shown, request.paths)), in_short(now()), versions_of(job.options.diagnoser()))
+    make_room()
     results.write_rows(job.folder, request.out)
     if request.report:
-        title, versions = ", ".join(map(shown, request.paths)), versions_of(job.options.diagnoser())
-        about = About(title, in_short(now()), versions)
         write_report(job.folder, request.report, language, show_addresses=request.show_addresses, about=about)
     click.echo("\n".join(_summary(sums, results.tally(job.folder))))
     if sums.items == sums.errors:

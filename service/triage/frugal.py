@@ -20,8 +20,8 @@ from service.wiring import Core, Diagnoser
 MOST_CALLS = 500
 """After so many calls what was remembered of a classifier's answers is dropped: full, it takes 60 MB."""
 
-MOST_ITEMS = 3_000
-"""After so many items, and at the end of a chunk, all that the core has compiled is dropped."""
+MOST_ITEMS = 2_000
+"""After so many items all that the core has compiled is dropped."""
 
 
 def frugal_diagnoser(rules_dir: Path | None, model_dir: Path | None) -> Diagnoser:
@@ -78,6 +78,11 @@ class Seen:
             return False
         self._items = 0
         return True
+
+    def taken(self) -> bool:
+        """Whether there were any; then the count begins anew."""
+        were_any, self._items = self._items > 0, 0
+        return were_any
 
 
 def forget() -> None:

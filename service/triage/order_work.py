@@ -22,7 +22,7 @@ from service.triage.orders import Wish
 from service.triage.report import About, as_html, rows_of_parts, versions_of
 from service.triage.run import Job, prepare, run
 from service.triage.summary import summarise, summary_json
-from service.triage.work import Options
+from service.triage.work import Options, make_room
 
 REPORT_JSON = "report.json"
 REPORT_PAGE = "report.{language}.html"
@@ -70,8 +70,9 @@ class OrderWork:
 
     def _report(self, job: Job, now: datetime) -> None:
         """Writes a page in each language, and their figures as JSON."""
-        summary = summarise(rows_of_parts(job.folder), show_addresses=self.wish.show_addresses)
         about = About(self.wish.name, in_short(now), versions_of(job.options.diagnoser()))
+        make_room()
+        summary = summarise(rows_of_parts(job.folder), show_addresses=self.wish.show_addresses)
         self._write(REPORT_JSON, summary_json(summary))
         for language in LANGUAGES:
             page = as_html(summary, language, about)

@@ -24,7 +24,7 @@ from service.triage.planning import CHUNK_BYTES
 from service.wiring import Diagnoser
 
 TIDY_ITEMS = 500
-"""After how many items of a chunk, and after each chunk, free memory is given back."""
+"""After how many items of a chunk, and after each chunk, this process is made small."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class ChunkWork:
             seconds=round(time.perf_counter() - began, 3),
         )
         parts.finish(self.folder, done)
-        _tidy(count.items)
+        _tidy(count.items % TIDY_ITEMS)
         return done
 
     def _rows(self, chunk: Chunk, count: _Count) -> Iterator[Row]:
@@ -116,15 +116,14 @@ class ChunkWork:
             called=archive,
             brake=self.brake,
         )
-        diagnoser = options.diagnoser()
         for item in items:
-            found = rows_of(diagnoser, archive, item)
+            found = rows_of(options.diagnoser(), archive, item)
             count.items += 1
             count.errors += found[0].error is not None
             count.size += len(item.raw)
             yield from found
             if count.items % TIDY_ITEMS == 0:
-                give_back()
+                _tidy(TIDY_ITEMS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,11 +172,22 @@ _SEEN = Seen()
 
 
 def _tidy(items: int) -> None:
-    """Keeps this process small after a chunk."""
+    """Keeps this process small after so many items more."""
     if _SEEN.is_enough_with(items):
-        _diagnoser.cache_clear()
-        forget()
+        _forget()
     give_back()
+
+
+def make_room() -> None:
+    """Drops what work in this process has left, so that a report that follows has room for its own."""
+    if _SEEN.taken():
+        _forget()
+        give_back()
+
+
+def _forget() -> None:
+    _diagnoser.cache_clear()
+    forget()
 
 
 @cache

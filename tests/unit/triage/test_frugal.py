@@ -57,6 +57,7 @@ def test_memory_is_given_back_where_the_system_can(monkeypatch: pytest.MonkeyPat
 
 def test_after_so_many_items_it_is_time_to_forget() -> None:
     seen = Seen(10)
+    assert not seen.taken()
 
     assert [False, False, True, False, True] == [seen.is_enough_with(items) for items in (4, 5, 1, 9, 20)]
 
