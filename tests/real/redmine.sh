@@ -73,7 +73,7 @@ bounced() { # NUMBER: the issue after it
     for n in $(seq 150); do [ "$(newest)" != "$1" ] && { newest; return; }; sleep 0.1; done
 }
 fields() { rest "issues/$1.json" | grep -oE '"name":"Bounce [a-z]*","value":"[a-z_]*"'; }
-notes() { rest "issues/$1.json?include=journals" | grep -o '\[ndr-triage ' | wc -l; }
+notes() { rest "issues/$1.json?include=journals" | grep -o '"private_notes":true' | wc -l; }
 tell() { webhook redmine "{\"issue\": $1}"; }
 
 say "a customer's mailbox is gone: Postfix bounces the mail into Redmine"
@@ -84,7 +84,7 @@ ISSUE=$(bounced "$PARENT")
 tell "$ISSUE"
 within 5 'recipient_unknown' fields "$ISSUE"
 fields "$ISSUE"
-same "private notes" 1 "$(rest "issues/$ISSUE.json?include=journals" | grep -o '"private_notes":true' | wc -l)"
+same "private notes" 1 "$(notes "$ISSUE")"
 same "related to the issue whose mail came back" 1 "$(rest "issues/$ISSUE.json?include=relations" | grep -c "\"issue_to_id\":$PARENT\|\"issue_id\":$PARENT,")"
 say "the same call again, and a poll"
 tell "$ISSUE"
