@@ -19,7 +19,6 @@ JOB = "job.json"
 UPLOADED = "archive"
 """What an uploaded archive is called in its job's folder."""
 
-
 _ID = re.compile(r"[0-9a-f]{32}")
 
 
