@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -87,3 +88,12 @@ def word_of(value: Mapping[str, Any], *names: str) -> str:
     if isinstance(found, bool) or not isinstance(found, int | str) or not str(found).strip():
         raise BadEvent(f"{'.'.join(names)} is missing.")
     return str(found).strip()
+
+
+def moment_of(value: object) -> datetime:
+    """A time of an answer, in UTC.
+
+    Raises:
+        ValueError: it is not in ISO 8601.
+    """
+    return datetime.fromisoformat(str(value)).astimezone(UTC)

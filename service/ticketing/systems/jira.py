@@ -7,13 +7,13 @@ import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlencode
 
 from service.clock import Clock, now
 from service.errors import CallRefused, SettingError
-from service.ticketing.calls import GONE, get_json, json_of, quoted, send_json, word_of
+from service.ticketing.calls import GONE, get_json, json_of, moment_of, quoted, send_json, word_of
 from service.ticketing.errors import MoreNews
 from service.ticketing.nouns import TAG_PREFIX, Change, Event, Note, Origin, Original, System, Webhook
 from service.ticketing.rebuilding import rebuilt
@@ -182,7 +182,7 @@ class Jira:
             if not page.get("nextPageToken"):
                 return
             token = {"nextPageToken": str(page["nextPageToken"])}
-        raise MoreNews(datetime.fromisoformat(str(page["issues"][-1]["fields"]["updated"])).astimezone(UTC))
+        raise MoreNews(moment_of(page["issues"][-1]["fields"]["updated"]))
 
 
 def _fields(caller: Caller, key: str, names: str) -> dict[str, Any]:
@@ -296,4 +296,4 @@ def _was_made(issue: Mapping[str, Any], sent: re.Match[str]) -> bool:
 
 
 def _moment(entry: Mapping[str, Any]) -> datetime:
-    return datetime.fromisoformat(str(entry["created"])).astimezone(UTC)
+    return moment_of(entry["created"])

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote, urlencode
 
 from service.clock import in_iso
 from service.errors import CallRefused
-from service.ticketing.calls import GONE, get_json, json_of, quoted, send_json, word_of
+from service.ticketing.calls import GONE, get_json, json_of, moment_of, quoted, send_json, word_of
 from service.ticketing.errors import MoreNews
 from service.ticketing.nouns import Change, Event, Origin, Original, System, Webhook
 from service.ticketing.rebuilding import rebuilt
@@ -141,7 +141,7 @@ def _changed(caller: Caller, moment: str) -> Iterator[str]:
         yield from (str(each["id"]) for each in issues)
         if len(issues) < PER_PAGE:
             return
-    raise MoreNews(_parsed(issues[-1]["updated_on"]))
+    raise MoreNews(moment_of(issues[-1]["updated_on"]))
 
 
 def _came_with(attachment: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
@@ -176,11 +176,7 @@ def _was_sent(issue: Mapping[str, Any], sent: re.Match[str]) -> bool:
 
 
 def _moment(entry: Mapping[str, Any]) -> datetime:
-    return _parsed(entry["created_on"])
-
-
-def _parsed(moment: object) -> datetime:
-    return datetime.fromisoformat(str(moment)).astimezone(UTC)
+    return moment_of(entry["created_on"])
 
 
 def _relate(caller: Caller, path: str, other: str) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import orjson
 
 from service.errors import CallRefused
-from service.ticketing.calls import exists, get_json, json_of, quoted, send_json, word_of
+from service.ticketing.calls import exists, get_json, json_of, moment_of, quoted, send_json, word_of
 from service.ticketing.errors import MoreNews
 from service.ticketing.nouns import Change, Event, Note, Origin, Original, System, Webhook
 from service.ticketing.rebuilding import Piece, reassembled
@@ -119,7 +119,7 @@ class Rt:
                 yield Event(str(item["ObjectId"]), str(item["id"]))
             last = item.get("Created") if count >= PER_PAGE * MOST_PAGES else None
         if last:
-            raise MoreNews(datetime.fromisoformat(str(last)).astimezone(UTC))
+            raise MoreNews(moment_of(last))
 
     def _fields(self, ticket: Mapping[str, Any], change: Change) -> dict[str, Any]:
         """The values of custom fields.

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import orjson
 
 from service.errors import CallRefused
-from service.ticketing.calls import GONE, get_json, json_of, quoted, send_json, word_of
+from service.ticketing.calls import GONE, get_json, json_of, moment_of, quoted, send_json, word_of
 from service.ticketing.errors import MoreNews
 from service.ticketing.nouns import Change, Event, Note, Origin, Original, System, Tags, Webhook
 from service.ticketing.signing import check_hmac
@@ -94,7 +94,7 @@ class Zammad:
         """Tickets that were changed, oldest change first; of each the mails that are new."""
         for ticket in _changed(caller, since):
             for article in _articles(caller, ticket):
-                is_new = datetime.fromisoformat(str(article["created_at"])) >= since
+                is_new = moment_of(article["created_at"]) >= since
                 if is_new and _came_by_mail(article) and not self._is_own(article):
                     yield Event(ticket, str(article["id"]))
 
@@ -226,4 +226,4 @@ def _changed(caller: Caller, since: datetime) -> Iterator[str]:
         yield from (str(each["id"]) for each in found)
         if len(found) < PER_PAGE:
             return
-    raise MoreNews(datetime.fromisoformat(str(found[-1]["updated_at"])))
+    raise MoreNews(moment_of(found[-1]["updated_at"]))

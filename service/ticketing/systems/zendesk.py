@@ -7,13 +7,13 @@ import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlencode
 
 from service.clock import Clock, now
 from service.errors import CallRefused
-from service.ticketing.calls import GONE, get_json, json_of, quoted, send_json, word_of
+from service.ticketing.calls import GONE, get_json, json_of, moment_of, quoted, send_json, word_of
 from service.ticketing.errors import BadSignature, MoreNews
 from service.ticketing.nouns import TAG_PREFIX, Change, Event, Origin, Original, System, Webhook
 from service.ticketing.rebuilding import rebuilt
@@ -142,7 +142,7 @@ class Zendesk:
         expected = b64encode(digest).decode() if self.system.secret else ""
         check_token(request.headers.get(SIGNATURE, ""), expected)
         try:
-            age_s = abs((self.clock() - _parsed(at)).total_seconds())
+            age_s = abs((self.clock() - moment_of(at)).total_seconds())
         except ValueError:
             raise BadSignature("The time of the signature is missing or wrong.") from None
         if age_s > TOLERANCE_S:
@@ -190,7 +190,7 @@ class Zendesk:
             if page.get("end_of_stream") or not page.get("after_cursor"):
                 return
             query = {"cursor": page["after_cursor"]}
-        raise MoreNews(_parsed(str(page["tickets"][-1]["updated_at"])))
+        raise MoreNews(moment_of(page["tickets"][-1]["updated_at"]))
 
 
 def _ticket(caller: Caller, number: str) -> dict[str, Any]:
@@ -280,9 +280,5 @@ def _is_textual(file: Mapping[str, Any]) -> bool:
     return is_mail or str(file.get("content_type")).startswith(_TEXTUAL)
 
 
-def _parsed(moment: str) -> datetime:
-    return datetime.fromisoformat(moment).astimezone(UTC)
-
-
 def _moment(comment: Mapping[str, Any]) -> datetime:
-    return _parsed(str(comment["created_at"]))
+    return moment_of(comment["created_at"])
