@@ -38,7 +38,8 @@ def recognise(
         OSError: it is not there, or cannot be reached.
         UnreadableArchive: it is empty, damaged, none that is read here, or its scheme is not allowed.
     """
-    return _recognised(Source(address, limits=limits or Limits(), schemes=schemes))
+    kind, found = _recognised(Source(address, limits=limits or Limits(), schemes=schemes))
+    return kind, found.packing
 
 
 def plan(
@@ -96,14 +97,7 @@ def source_of(source: Source, kind: Kind) -> tuple[Kind, Source]:
         OSError: it is not there, or cannot be reached.
         UnreadableArchive: it is none that is read here, or not what it is said to be.
     """
-    if kind is Kind.AUTO:
-        kind, packing = _recognised(source)
-        found = replace(source, packing=packing)
-    else:
-        found = _believed(source, kind)
-    if kind is Kind.TABLE:
-        csv_table.layout_of(found.head(), source.column)
-    return kind, found
+    return _recognised(source) if kind is Kind.AUTO else (kind, _believed(source, kind))
 
 
 def _chunks(source: Source, kind: Kind, chunk_bytes: int, number: int) -> Iterator[Chunk]:
@@ -125,27 +119,34 @@ def _chunks(source: Source, kind: Kind, chunk_bytes: int, number: int) -> Iterat
         )
 
 
-def _recognised(source: Source) -> tuple[Kind, Packing]:
+def _recognised(source: Source) -> tuple[Kind, Source]:
     name = shown(source.address)
     try:
         if source.stat().is_folder:
             below = addresses.folders(source.address, schemes=source.schemes)
-            return (Kind.MAILDIR if maildir.claims(below) else Kind.FOLDER), Packing.NONE
-        packing = packing_of(_stored_head(source))
-        return _kind_of(replace(source, packing=packing).head(), packing), packing
+            return (Kind.MAILDIR if maildir.claims(below) else Kind.FOLDER), source
+        found, head = _opened(source)
+        return _kind_of(head, found), found
     except UnreadableArchive as refusal:
         raise UnreadableArchive(refusal.reason, name) from refusal
 
 
-def _kind_of(head: bytes, packing: Packing) -> Kind:
+def _opened(source: Source) -> tuple[Source, bytes]:
+    """A file with its packing, and what its content begins with."""
+    found = replace(source, packing=packing_of(_stored_head(source)))
+    head = found.head()
     if not head.strip(_BLANK):
         raise UnreadableArchive(EMPTY)
+    return found, head
+
+
+def _kind_of(head: bytes, source: Source) -> Kind:
     kind = next((kind for kind, claims in CLAIMS if claims(head)), None)
     if kind is not None:
-        _check_packing(kind, packing)
+        _check(kind, head, source)
         return kind
     if is_packed(head):
-        raise UnreadableArchive(_packed(packing))
+        raise UnreadableArchive(_packed(source.packing))
     if head.startswith(_UTF_16):
         raise UnreadableArchive("a text in UTF-16 that is no log; save it in UTF-8")
     raise UnreadableArchive(_UNKNOWN)
@@ -162,13 +163,10 @@ def _believed(source: Source, kind: Kind) -> Source:
         return source
     if source.stat().is_folder:
         raise UnreadableArchive(f"it is a folder, not {kind}")
-    found = replace(source, packing=packing_of(_stored_head(source)))
-    head = found.head()
-    if not head.strip(_BLANK):
-        raise UnreadableArchive(EMPTY)
+    found, head = _opened(source)
     if not any(claims(head) for each, claims in CLAIMS if each is kind):
         _check_is_no_other(head, found.packing, kind)
-    _check_packing(kind, found.packing)
+    _check(kind, head, found)
     return found
 
 
@@ -185,9 +183,12 @@ def _packed(packing: Packing) -> str:
     return NESTED if packing is not Packing.NONE else "archives of this kind are not read"
 
 
-def _check_packing(kind: Kind, packing: Packing) -> None:
-    if packing is not Packing.NONE and kind in UNPACKED_ONLY:
+def _check(kind: Kind, head: bytes, source: Source) -> None:
+    """Refuses a packed file that is only read unpacked, and a table without the column of replies."""
+    if source.packing is not Packing.NONE and kind in UNPACKED_ONLY:
         raise UnreadableArchive(NESTED)
+    if kind is Kind.TABLE:
+        csv_table.layout_of(head, source.column)
 
 
 def _stored_head(source: Source) -> bytes:

@@ -143,7 +143,7 @@ class Runner:
             StoreUnavailable: the store cannot be reached.
         """
         for order in self._store.expired():
-            if not self._is_deleted(order.wish.id):
+            if not self._delete(order.wish.id):
                 continue
             with suppress(UnknownName):  # another runner was faster
                 self._store.remove(order.wish.id)
@@ -185,11 +185,11 @@ class Runner:
             try:
                 self._store.get(order_id)
             except UnknownName:
-                count += self._is_deleted(order_id)
+                count += self._delete(order_id)
         return count
 
-    def _is_deleted(self, order_id: str) -> bool:
-        """Deletes the folder of a job; trouble with it is told, and does not end the runner."""
+    def _delete(self, order_id: str) -> bool:
+        """Deletes the folder of a job; whether that went well: trouble with it does not end the runner."""
         try:
             job_folder(self._root, order_id).remove_all()
         except OSError as error:
