@@ -124,7 +124,7 @@ def addresses(value: str) -> tuple[str, ...]:
     return tuple(address(each.strip()) for each in value.split(",") if each.strip())
 
 
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _ODD_IN_ADDRESS = re.compile(r"[\s\\\x00-\x1f\x7f]")
 
 
@@ -145,7 +145,7 @@ def _is_private(address: str) -> bool:
         is_whole = bool(url.hostname) and url.port != 0  # a port that is none is a ValueError
     except ValueError:
         return False
-    is_safe = url.scheme == "https" or (url.scheme == "http" and url.hostname in _LOOPBACK)
+    is_safe = url.scheme == "https" or (url.scheme == "http" and url.hostname in LOOPBACK)
     return is_whole and is_safe and "@" not in url.netloc and _ODD_IN_ADDRESS.search(address) is None
 
 

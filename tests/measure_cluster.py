@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import socket
 import statistics
 import subprocess
@@ -25,10 +24,11 @@ from pathlib import Path
 
 from distributed import Client
 
+from tests.measure_triage import ITEMS
+
 COUNTS = (1, 2)
 READY_S = 60.0
 ONE_THREAD = ("--nworkers", "1", "--nthreads", "1")
-ITEMS = re.compile(r"^items: (\d+), rows: (\d+), errors: (\d+)$", re.M)
 
 
 @contextmanager

@@ -20,6 +20,7 @@ import structlog
 from service.errors import CallFailed, ServiceError, SettingError, StoreUnavailable
 from service.gateways.asking import Diagnose
 from service.gateways.stores import Store
+from service.setting_values import LOOPBACK
 from service.sqlite_file import SqliteFile
 
 TIMEOUT_S = 60.0
@@ -27,8 +28,6 @@ MOST_MAIL_BYTES = 36 << 20
 """How much of one mail is fetched."""
 
 MOST_FAILURES = 3
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
-
 _FORMS = (
     "CREATE TABLE IF NOT EXISTS done (mailbox TEXT, validity INTEGER, uid INTEGER, "
     "PRIMARY KEY (mailbox, validity, uid)) WITHOUT ROWID",

@@ -63,13 +63,19 @@ def test_the_mail_is_kept_until_the_event_is_handled(ledger: Ledger) -> None:
     assert (None, "noted") == (done.event.raw, done.outcome)
 
 
-def test_a_try_that_was_taken_over_changes_nothing_any_more(ledger: Ledger, clock: FakeClock) -> None:
+def taken_over(ledger: Ledger, clock: FakeClock) -> tuple[Entry, Entry]:
+    """A try that takes too long, and the one that took its event over."""
     ledger.note("desk", EVENT)
     slow = ledger.claim()
     clock.forward(1000)
     quick = ledger.claim()
     assert slow is not None
     assert quick is not None
+    return slow, quick
+
+
+def test_a_try_that_was_taken_over_changes_nothing_any_more(ledger: Ledger, clock: FakeClock) -> None:
+    slow, quick = taken_over(ledger, clock)
     ledger.finish(quick, "noted")
     ledger.bury(slow, "too late")
     assert [State.DONE] == [entry.state for entry in ledger.letters(*State)]
@@ -79,12 +85,7 @@ def test_a_try_that_was_taken_over_changes_nothing_any_more(ledger: Ledger, cloc
 def test_a_try_that_was_taken_over_neither_ends_the_event_nor_frees_its_note(
     ledger: Ledger, clock: FakeClock, end: Callable[[Ledger, Entry, str], None]
 ) -> None:
-    ledger.note("desk", EVENT)
-    slow = ledger.claim()
-    clock.forward(1000)
-    quick = ledger.claim()
-    assert slow is not None
-    assert quick is not None
+    slow, quick = taken_over(ledger, clock)
     assert ledger.may_note(quick, "x/1", recent="x", most=1, within_s=1.0)
     assert [False, True] == [ledger.renew(slow), ledger.renew(quick)]
     end(ledger, slow, "too late")
